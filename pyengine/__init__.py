@@ -1,0 +1,29 @@
+"""pyengine: a tensor engine to learn from and to be fast with.
+
+>>> import pyengine as pe
+>>> x = pe.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+>>> (x @ x).sum().backward()
+>>> x.grad
+tensor([[ 7., 11.],
+        [ 9., 13.]])
+"""
+
+from . import autograd, backend
+from ._core import empty_cache, get_num_threads, memory_stats, set_num_threads
+from .autograd import enable_grad, grad, gradcheck, is_grad_enabled, no_grad
+from .backend import device
+from .creation import arange, full, ones, tensor, zeros
+from .dtypes import bool_ as bool
+from .dtypes import float16, float32, float64, int32, int64, uint8
+from .random import Generator, manual_seed, rand, uniform
+from .record import record
+from .tensor import Tensor
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Generator", "Tensor", "arange", "autograd", "backend", "bool", "device", "empty_cache", "enable_grad", "float16",
+    "float32", "float64", "full", "get_num_threads", "grad", "gradcheck", "int32", "int64", "is_grad_enabled",
+    "manual_seed", "memory_stats", "no_grad", "ones", "rand", "record", "set_num_threads", "tensor",
+    "uint8", "uniform", "zeros",
+]  # fmt: skip

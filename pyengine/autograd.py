@@ -1,0 +1,143 @@
+"""Gradients as functions: `grad`, `gradcheck`, and switching tracking off."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import tape
+from .tape import grad_mode, kernels_of, wrap
+from .tensor import Tensor, upstream
+
+
+def no_grad() -> Any:
+    """A block (or decorator) in which operations are not tracked: for evaluation and for updating parameters.
+
+    >>> import pyengine as pe
+    >>> w = pe.ones(2, requires_grad=True)
+    >>> with no_grad():
+    ...     (w * 2).requires_grad
+    False
+    """
+    return grad_mode(False)
+
+
+def enable_grad() -> Any:
+    """A block in which operations are tracked, also inside `no_grad()`."""
+    return grad_mode(True)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations of this thread are tracked.
+
+    >>> is_grad_enabled()
+    True
+    """
+    return tape.state.grad_enabled
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Sequence[Tensor | None] | None = None,
+    *,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of `outputs` with respect to the leaves `inputs`, without touching any `.grad`.
+
+    None stands for an input on which no output depends. With create_graph the gradients can be differentiated again.
+
+    >>> import pyengine as pe
+    >>> x = pe.tensor(2.0, requires_grad=True)
+    >>> (dx,) = grad(x * x * x, x, create_graph=True)
+    >>> (ddx,) = grad(dx, x)
+    >>> dx.item(), ddx.item()
+    (12.0, 12.0)
+    """
+    roots = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    leaves = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    for i, leaf in enumerate(leaves):
+        if leaf.node is not None or not leaf.requires_grad:
+            raise ValueError(f"grad: inputs[{i}] is not a leaf with requires_grad=True")
+    given = list(grad_outputs) if grad_outputs is not None else [None] * len(roots)
+    if len(given) != len(roots):
+        raise ValueError(f"grad: {len(roots)} outputs but {len(given)} grad_outputs")
+    wanted: dict[int, Any] = {id(leaf): None for leaf in leaves}
+
+    def deliver(leaf: Any, gradient: Any, shared: bool) -> None:
+        if id(leaf) in wanted:
+            before = wanted[id(leaf)]
+            if before is not None:
+                gradient = before + gradient if create_graph else kernels_of(leaf.device).add(before, gradient)
+            wanted[id(leaf)] = gradient
+
+    starts = [upstream(root, g) for root, g in zip(roots, given, strict=True)]
+    tape.backward(
+        roots,
+        [s if create_graph else s.data for s in starts],
+        deliver,
+        retain_graph=create_graph if retain_graph is None else retain_graph,
+        create_graph=create_graph,
+    )
+    found = [wanted[id(leaf)] for leaf in leaves]
+    if create_graph:
+        return tuple(found)
+    return tuple(
+        None if g is None else wrap(kernels_of(leaf.device).copy(g, g.dtype), leaf.device)
+        for g, leaf in zip(found, leaves, strict=True)
+    )
+
+
+def gradcheck(
+    function: Callable[..., Tensor | Sequence[Tensor]],
+    inputs: Sequence[Tensor],
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-7,
+    rtol: float = 1e-5,
+    seed: int = 0,
+) -> bool:
+    """Whether the gradients of `function` agree with finite differences; AssertionError shows the first that does not.
+
+    Draws a random direction v for the inputs and a random upstream u for the outputs and compares u·(f(x+εv) - f(x-εv))/2ε
+    with v·(the gradient of u·f): one comparison sees every entry of every gradient. Inputs must be float64 (in float32 the
+    difference would be rounding noise) and away from kinks.
+
+    >>> import pyengine as pe
+    >>> gradcheck(lambda x: x * x, [pe.tensor([1.0, -2.0], dtype="float64", requires_grad=True)])
+    True
+    """
+    tracked = [t for t in inputs if t.requires_grad]
+    for t in tracked:
+        if t.dtype != np.float64:
+            raise TypeError(f"gradcheck: inputs must be float64, not {t.dtype}: differences would drown in rounding")
+    if not tracked:
+        raise ValueError("gradcheck: no input has requires_grad=True")
+    rng = np.random.default_rng(seed)
+    outputs = _as_list(function(*inputs))
+    ups = [rng.standard_normal(o.shape) for o in outputs]
+    given = [Tensor(u, device=o.device) for u, o in zip(ups, outputs, strict=True)]
+    gradients = grad(outputs, tracked, given)
+    # every input on its own, so that a failure names it
+    for index, (leaf, gradient) in enumerate(zip(tracked, gradients, strict=True)):
+        direction = rng.standard_normal(leaf.shape)
+        at = leaf.data.copy()
+        values = []
+        for sign in (1.0, -1.0):
+            leaf.data[...] = at + sign * eps * direction
+            moved = _as_list(function(*inputs))
+            values.append(sum(float((u * o.data).sum()) for u, o in zip(ups, moved, strict=True)))
+        leaf.data[...] = at
+        numeric = (values[0] - values[1]) / (2 * eps)
+        analytic = 0.0 if gradient is None else float((gradient.data * direction).sum())
+        if not abs(analytic - numeric) <= atol + rtol * abs(numeric):
+            raise AssertionError(
+                f"gradcheck: input {index} of shape {leaf.shape}: along a random direction the gradient gives {analytic:.9g}, "
+                f"finite differences {numeric:.9g}"
+            )
+    return True
+
+
+def _as_list(outputs: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    return [outputs] if isinstance(outputs, Tensor) else list(outputs)

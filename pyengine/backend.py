@@ -1,0 +1,171 @@
+"""Devices: where arrays live and which kernels work on them.
+
+A `Device` carries `kernels`, the namespace `k` that every operation receives as its first argument: the kernels of
+csrc/kernels.h (native, or their NumPy definitions on the device "numpy") and the views below, which move no data.
+Nothing falls back silently: a device that cannot be had raises and says what is missing.
+"""
+
+import importlib
+import os
+from types import SimpleNamespace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from . import _core, reference
+
+Array: TypeAlias = np.ndarray[Any, Any]
+Kernels: TypeAlias = Any  # a namespace: native kernels, reference kernels, a recorder's, or ops on tensors
+
+ISA_LEVELS = ("v2", "v3", "v4")
+
+
+class Device:
+    """A place to compute, by name: "cpu" (native kernels) or "numpy" (the reference)."""
+
+    __slots__ = ("kernels", "name")
+
+    def __init__(self, name: str, kernels: Kernels) -> None:
+        self.name = name
+        self.kernels = kernels
+
+    def __repr__(self) -> str:
+        return f"device({self.name!r})"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+# Views: other ways to walk the same memory. An operation calls them through `k` like a kernel, so that a recorder sees
+# them and so that under create_graph they become differentiable operations.
+
+
+def permute(a: Array, axes: tuple[int, ...]) -> Array:
+    return a.transpose(axes)
+
+
+def expand(a: Array, shape: tuple[int, ...]) -> Array:
+    return np.broadcast_to(a, shape)
+
+
+def getitem(a: Array, index: tuple[Any, ...]) -> Array:
+    decoded = decode_index(index)
+    out = a[decoded]
+    return out if isinstance(out, np.ndarray) else a[(*decoded, ...)]  # a view, not NumPy's scalar copy
+
+
+def scalar(value: float, dtype: np.dtype) -> Array:
+    """A constant of an operation, as an array without axes."""
+    return np.asarray(value, dtype)
+
+
+def encode_index(index: tuple[Any, ...]) -> tuple[Any, ...]:
+    """An index of ints, slices, None and Ellipsis as something hashable, as attributes of an operation must be."""
+    return tuple(("slice", i.start, i.stop, i.step) if isinstance(i, slice) else i for i in index)
+
+
+def decode_index(index: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(slice(*i[1:]) if isinstance(i, tuple) else i for i in index)
+
+
+def _reshape_with(copy: Any) -> Any:
+    def reshape(a: Array, shape: tuple[int, ...]) -> Array:
+        if a.flags.c_contiguous:
+            return a.reshape(shape)
+        try:
+            return np.reshape(a, shape, copy=False)
+        except ValueError:  # no strides walk this memory in the new shape
+            return copy(a, a.dtype).reshape(shape)
+
+    return reshape
+
+
+def _getitem_backward_with(copy: Any, full: Any) -> Any:
+    def getitem_backward(grad: Array, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
+        out: Array = full(shape, 0.0, grad.dtype)
+        copy(grad, grad.dtype, out=getitem(out, index))
+        return out
+
+    return getitem_backward
+
+
+def _namespace(kernels: dict[str, Any]) -> Kernels:
+    copy, full = kernels["copy"], kernels["full"]
+    return SimpleNamespace(
+        **kernels,
+        permute=permute,
+        expand=expand,
+        getitem=getitem,
+        scalar=scalar,
+        reshape=_reshape_with(copy),
+        getitem_backward=_getitem_backward_with(copy, full),
+    )
+
+
+def isa_level() -> str:
+    """The instruction set level of the loaded CPU kernels: "v2", "v3", "v4" (x86-64 levels) or "arm".
+
+    The best that the processor runs, or the environment variable PYENGINE_ISA.
+    """
+    best = _core.isa_level()
+    asked = os.environ.get("PYENGINE_ISA")
+    if asked is None or best == "arm":
+        return best
+    if asked not in ISA_LEVELS:
+        raise ValueError(f"PYENGINE_ISA={asked!r}: expected one of {', '.join(ISA_LEVELS)}")
+    if ISA_LEVELS.index(asked) > ISA_LEVELS.index(best):
+        raise ValueError(f"PYENGINE_ISA={asked}: this processor runs up to {best}")
+    return asked
+
+
+def native_kernels(module_name: str) -> dict[str, Any]:
+    """The kernels of one native module, such as "cpu_v3", by name."""
+    try:
+        module = importlib.import_module(f"pyengine.{module_name}")
+    except ImportError as error:
+        raise ImportError(f"the native module pyengine.{module_name} is not in this installation") from error
+    return {name: getattr(module, name) for name in reference.kernels()}
+
+
+def _load_cpu() -> Kernels:
+    level = isa_level()
+    return _namespace(native_kernels("cpu" if level == "arm" else f"cpu_{level}"))
+
+
+cpu = Device("cpu", _load_cpu())
+numpy = Device("numpy", _namespace(reference.kernels()))
+
+DEVICES = {"cpu": cpu, "numpy": numpy}
+
+
+def device(which: "str | Device | None" = None) -> Device:
+    """The device of that name; None is the default, "cpu".
+
+    >>> device("numpy")
+    device('numpy')
+    >>> device("tpu")
+    Traceback (most recent call last):
+        ...
+    ValueError: unknown device 'tpu'; this installation has cpu, numpy
+    """
+    if which is None:
+        return cpu
+    if isinstance(which, Device):
+        return which
+    try:
+        return DEVICES[which]
+    except KeyError:
+        raise ValueError(f"unknown device {which!r}; this installation has {', '.join(DEVICES)}") from None
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype) -> Array:
+    """An uninitialised array from the pool that also serves the kernels' results."""
+    return _core.empty(shape, dtype)
+
+
+def array_from(data: Any, dtype: np.dtype) -> Array:
+    """`data` (NumPy array, number or nested list) copied into a new C-ordered array from the pool."""
+    source = np.asarray(data)
+    out = empty(source.shape, dtype)
+    np.copyto(out, source, casting="unsafe")
+    return out

@@ -1,0 +1,27 @@
+"""What the reference kernels share."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, Any]
+
+
+def result(value: Any, out: Array | None, dtype: np.dtype | None = None) -> Array:
+    """`value` as an array (never a NumPy scalar), or written into `out`."""
+    if out is None:
+        return np.asarray(value, dtype=dtype)
+    if out.shape != np.shape(value):
+        raise ValueError(f"out has shape {out.shape}, the result {np.shape(value)}")
+    out[...] = value
+    return out
+
+
+def same_dtype(kernel: str, a: Array, b: Array) -> None:
+    if a.dtype != b.dtype:
+        raise TypeError(f"{kernel}: dtypes {a.dtype} and {b.dtype} differ")
+
+
+def float_only(kernel: str, a: Array) -> None:
+    if a.dtype.kind != "f":
+        raise TypeError(f"{kernel}: needs a float dtype, not {a.dtype}")

@@ -1,0 +1,45 @@
+"""out[i] = f(a[i], b[i]), with NumPy's broadcasting."""
+
+import numpy as np
+
+from ._common import Array, float_only, result, same_dtype
+
+__all__ = ["add", "div", "mul", "neg", "relu", "relu_backward", "sub"]
+
+
+def add(a: Array, b: Array, out: Array | None = None) -> Array:
+    same_dtype("add", a, b)
+    return result(a + b, out)
+
+
+def sub(a: Array, b: Array, out: Array | None = None) -> Array:
+    same_dtype("sub", a, b)
+    return result(a - b, out)
+
+
+def mul(a: Array, b: Array, out: Array | None = None) -> Array:
+    same_dtype("mul", a, b)
+    return result(a * b, out)
+
+
+def div(a: Array, b: Array, out: Array | None = None) -> Array:
+    same_dtype("div", a, b)
+    float_only("div", a)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return result(a / b, out)
+
+
+def neg(a: Array, out: Array | None = None) -> Array:
+    return result(-a, out)
+
+
+def relu(a: Array, out: Array | None = None) -> Array:
+    float_only("relu", a)
+    return result(np.maximum(a, np.zeros((), a.dtype)), out)
+
+
+def relu_backward(grad: Array, y: Array, out: Array | None = None) -> Array:
+    same_dtype("relu_backward", grad, y)
+    if grad.shape != y.shape:
+        raise ValueError(f"relu_backward: shapes {grad.shape} and {y.shape} differ")
+    return result(np.where(y > 0, grad, np.zeros((), grad.dtype)), out)

@@ -1,0 +1,9 @@
+"""Reductions over any set of axes."""
+
+from ._common import Array, result
+
+__all__ = ["sum"]
+
+
+def sum(a: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, out: Array | None = None) -> Array:
+    return result(a.sum(axis=axis, keepdims=keepdims, dtype=a.dtype), out)

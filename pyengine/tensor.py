@@ -1,0 +1,404 @@
+"""Tensor: an array, the device it lives on, and the memory of how it was computed.
+
+Its methods only delegate: arithmetic is in the kernels, rules and errors in the operations, history in the tape.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, tape
+from .backend import Array, Device, array_from, encode_index
+from .backend import device as find_device
+from .ops.copy import COPY
+from .ops.elementwise import ADD, DIV, MUL, NEG, RELU, SUB
+from .ops.matmul import MATMUL
+from .ops.reduce import SUM, normalize_axes
+from .ops.softmax import SOFTMAX
+from .ops.views import EXPAND, GETITEM, PERMUTE, RESHAPE, resolve_shape
+from .tape import Value, apply, kernels_of, mark_written, share_version, wrap
+
+Shape = tuple[int, ...]
+
+
+class Tensor(Value):
+    """A multi-dimensional array that can be differentiated. Make one with `pe.tensor`.
+
+    data           the array: `numpy.ndarray` on a CPU; share it at your own risk
+    grad           after `backward()`, the gradient with respect to this tensor, a tensor of its shape; None before
+    requires_grad  whether operations on it are tracked
+
+    >>> import pyengine as pe
+    >>> x = pe.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4., 6.])
+    """
+
+    __slots__ = ()
+    # NumPy must not spread `array + tensor` over the elements: it defers to __radd__ here
+    __array_priority__ = 1000
+    __array_ufunc__ = None
+
+    def __init__(
+        self, data: Any, dtype: Any = None, device: "str | Device | None" = None, requires_grad: bool = False
+    ) -> None:
+        if isinstance(data, Tensor):
+            data = data.data
+        if dtype is not None:
+            found = dtypes.check(dtype)
+        elif isinstance(data, np.ndarray | np.generic):
+            found = dtypes.check(data.dtype)
+        else:
+            found = dtypes.of_python(data)
+        if requires_grad and not dtypes.is_float(found):
+            raise TypeError(f"requires_grad: only float tensors have gradients, not {found}")
+        self.data = array_from(data, found)
+        self.device = find_device(device)
+        self.requires_grad = requires_grad
+        self.grad = None
+        self.node = None
+        self.version = None
+
+    # --- what it is
+
+    @property
+    def shape(self) -> Shape:
+        """The lengths of the axes."""
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the elements, a NumPy dtype."""
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.data.ndim
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was made by the user rather than by a tracked operation; only leaves get a `.grad`."""
+        return self.node is None
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one axis."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self.data.size
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a tensor without axes")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        body = np.array2string(self.data, separator=", ", prefix="tensor(")
+        extra = "" if self.dtype in (dtypes.float32, dtypes.int64, dtypes.bool_) else f", dtype={self.dtype}"
+        extra += "" if self.device.name == "cpu" else f", device={self.device}"
+        if self.node is not None:
+            extra += f", made by {self.node.op.name}"
+        elif self.requires_grad:
+            extra += ", requires_grad=True"
+        return f"tensor({body}{extra})"
+
+    # --- leaving the graph
+
+    def numpy(self) -> Array:
+        """The data as a NumPy array, sharing its memory. RuntimeError where gradients would be lost silently."""
+        if self.requires_grad:
+            raise RuntimeError("numpy(): this tensor is tracked for gradients; use x.detach().numpy()")
+        return self.data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def item(self) -> Any:
+        """The one element as a Python number; ValueError where there are more or none."""
+        if self.data.size != 1:
+            raise ValueError(f"item(): only a tensor of one element is a number; this one has shape {self.shape}")
+        return self.data.item()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def detach(self) -> "Tensor":
+        """The same data without history; writes in place are seen by both."""
+        out = wrap(self.data, self.device)
+        share_version(out, self)
+        return out
+
+    def clone(self) -> "Tensor":
+        """A copy, in the graph: gradients flow back through it."""
+        return self._cast(self.dtype)
+
+    # --- arithmetic
+
+    def __add__(self, other: Any) -> "Tensor":
+        if other.__class__ is not Tensor:
+            other = self._operand(other)
+        return apply(ADD, (self, other))
+
+    def __sub__(self, other: Any) -> "Tensor":
+        if other.__class__ is not Tensor:
+            other = self._operand(other)
+        return apply(SUB, (self, other))
+
+    def __mul__(self, other: Any) -> "Tensor":
+        if other.__class__ is not Tensor:
+            other = self._operand(other)
+        return apply(MUL, (self, other))
+
+    def __truediv__(self, other: Any) -> "Tensor":
+        other = self._operand(other)
+        if not dtypes.is_float(self.dtype) and not dtypes.is_float(other.dtype):
+            return apply(DIV, (self.to(dtypes.float32), other.to(dtypes.float32)))
+        return apply(DIV, (self, other))
+
+    def __matmul__(self, other: Any) -> "Tensor":
+        return self.matmul(self._operand(other))
+
+    def __radd__(self, other: Any) -> "Tensor":
+        return self._operand(other) + self
+
+    def __rsub__(self, other: Any) -> "Tensor":
+        return self._operand(other) - self
+
+    def __rmul__(self, other: Any) -> "Tensor":
+        return self._operand(other) * self
+
+    def __rtruediv__(self, other: Any) -> "Tensor":
+        return self._operand(other) / self
+
+    def __rmatmul__(self, other: Any) -> "Tensor":
+        return self._operand(other) @ self
+
+    def __neg__(self) -> "Tensor":
+        return apply(NEG, (self,))
+
+    def _operand(self, other: Any) -> "Tensor":
+        """The other side of an operator as a tensor: a Python number takes this tensor's dtype where it fits."""
+        if isinstance(other, Tensor):
+            return other
+        if isinstance(other, bool | int | float):
+            weak = dtypes.is_float(self.dtype) or (isinstance(other, int) and self.dtype.kind in "iu")
+            dtype = self.dtype if weak else dtypes.of_python(other)
+            return wrap(self.device.kernels.scalar(other, dtype), self.device)
+        if isinstance(other, np.ndarray | np.generic):
+            return Tensor(other, device=self.device)
+        raise TypeError(
+            f"a tensor cannot be combined with {type(other).__name__}; wrap it in pe.tensor(…) if it holds numbers"
+        )
+
+    def matmul(self, other: "Tensor") -> "Tensor":
+        """The matrix product over the last two axes; leading axes broadcast. A vector counts as one row or one column.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([[1.0, 2.0], [3.0, 4.0]]) @ pe.tensor([1.0, 1.0])
+        tensor([3., 7.])
+        """
+        if self.ndim >= 2 and other.ndim >= 2:
+            return apply(MATMUL, (self, other))
+        if self.ndim == 0 or other.ndim == 0:
+            raise ValueError(f"matmul: shapes {self.shape} and {other.shape}: a number has no rows; use *")
+        a = self.reshape(1, -1) if self.ndim == 1 else self
+        b = other.reshape(-1, 1) if other.ndim == 1 else other
+        out = apply(MATMUL, (a, b))
+        shape = (
+            out.shape[:-2] + (out.shape[-2:-1] if self.ndim > 1 else ()) + (out.shape[-1:] if other.ndim > 1 else ())
+        )
+        return out.reshape(shape)
+
+    def relu(self) -> "Tensor":
+        """max(x, 0) for each element."""
+        return apply(RELU, (self,))
+
+    def softmax(self, dim: int = -1) -> "Tensor":
+        """exp(x) / sum(exp(x)) along `dim`: positive, and summing to 1."""
+        return apply(SOFTMAX, (self,), {"axis": dim})
+
+    def sum(self, dim: int | Shape | None = None, keepdim: bool = False) -> "Tensor":
+        """The sum over the axes `dim` (all by default)."""
+        return apply(SUM, (self,), {"axis": dim, "keepdims": keepdim})
+
+    def mean(self, dim: int | Shape | None = None, keepdim: bool = False) -> "Tensor":
+        """The mean over the axes `dim` (all by default)."""
+        if not dtypes.is_float(self.dtype):
+            raise TypeError(f"mean: computes in float32 or float64, not {self.dtype}; cast with .to(pe.float32)")
+        count = 1
+        for axis in normalize_axes("mean", dim, self.ndim):
+            count *= self.shape[axis]
+        return self.sum(dim, keepdim) / count
+
+    # --- shape
+
+    def reshape(self, *shape: Any) -> "Tensor":
+        """The same elements in another shape; one -1 is worked out. A view where strides allow it."""
+        wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        return self._view(RESHAPE, {"shape": resolve_shape(self.shape, tuple(wanted))})
+
+    view = reshape
+
+    def permute(self, *dims: Any) -> "Tensor":
+        """The axes in another order, as a view."""
+        wanted = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
+        return self._view(PERMUTE, {"axes": tuple(wanted)})
+
+    def transpose(self, dim0: int, dim1: int) -> "Tensor":
+        """Two axes exchanged, as a view."""
+        a, b = (normalize_axes("transpose", d, self.ndim)[0] for d in (dim0, dim1))
+        order = list(range(self.ndim))
+        order[a], order[b] = order[b], order[a]
+        return self.permute(order)
+
+    @property
+    def T(self) -> "Tensor":
+        """A matrix transposed, as a view."""
+        if self.ndim > 2:
+            raise ValueError(f"T: is for matrices; this tensor has shape {self.shape}. Use mT for the last two axes")
+        return self if self.ndim < 2 else self.transpose(0, 1)
+
+    @property
+    def mT(self) -> "Tensor":
+        """The last two axes exchanged, as a view."""
+        return self.transpose(-2, -1)
+
+    def expand(self, *shape: Any) -> "Tensor":
+        """Axes of length 1 repeated without a copy, by NumPy's broadcasting rule."""
+        wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        return self._view(EXPAND, {"shape": tuple(wanted)})
+
+    def __getitem__(self, index: Any) -> "Tensor":
+        entries = index if isinstance(index, tuple) else (index,)
+        for entry in entries:
+            if not (entry is None or entry is Ellipsis or isinstance(entry, slice)) and (
+                isinstance(entry, bool) or not hasattr(entry, "__index__") or isinstance(entry, Tensor | np.ndarray)
+            ):
+                raise TypeError(f"indexing: ints, slices, None and ... are understood, not {type(entry).__name__}")
+        return self._view(GETITEM, {"index": encode_index(entries)})
+
+    def _view(self, op: Any, attrs: dict[str, Any]) -> "Tensor":
+        out = apply(op, (self,), attrs)
+        if out.data.base is not None and np.may_share_memory(out.data, self.data):
+            share_version(out, self)
+        return out
+
+    # --- dtype and device
+
+    def to(self, *targets: Any) -> "Tensor":
+        """This tensor with another dtype and/or on another device; itself where nothing changes.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([1.7, -1.7]).to(pe.int64)
+        tensor([ 1, -1])
+        """
+        out = self
+        for target in targets:
+            if isinstance(target, Device) or (isinstance(target, str) and not _is_dtype(target)):
+                out = out._move(find_device(target))
+            else:
+                dtype = dtypes.check(target)
+                out = out if out.dtype == dtype else out._cast(dtype)
+        return out
+
+    def _cast(self, dtype: np.dtype) -> "Tensor":
+        return apply(COPY, (self,), {"dtype": dtype})
+
+    def _move(self, device: Device) -> "Tensor":
+        if device is self.device:
+            return self
+        if self.node is not None:
+            raise RuntimeError(f"to({device}): gradients do not flow between devices; move the leaves, or x.detach()")
+        return Tensor(self.data, dtype=self.dtype, device=device, requires_grad=self.requires_grad)
+
+    # --- gradients
+
+    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
+        """Start or stop tracking operations on this leaf."""
+        if self.node is not None:
+            raise RuntimeError("requires_grad_(): only a leaf can be switched; this tensor was computed. Use detach()")
+        if requires_grad and not dtypes.is_float(self.dtype):
+            raise TypeError(f"requires_grad_(): only float tensors have gradients, not {self.dtype}")
+        self.requires_grad = requires_grad
+        return self
+
+    def backward(
+        self, gradient: "Tensor | None" = None, *, retain_graph: bool | None = None, create_graph: bool = False
+    ) -> None:
+        """Add d(self)/d(leaf) to the `.grad` of every leaf that this tensor was computed from.
+
+        gradient      the upstream gradient, of this tensor's shape; may be left out for a single number
+        retain_graph  keep the saved values for another backward (default: only under create_graph)
+        create_graph  make gradients differentiable themselves
+
+        >>> import pyengine as pe
+        >>> x = pe.tensor(3.0, requires_grad=True)
+        >>> (x * x * x).backward()
+        >>> x.grad.item()
+        27.0
+        """
+        if not self.requires_grad:
+            raise RuntimeError(
+                "backward(): nothing to differentiate: no leaf has requires_grad=True, or it ran under no_grad()"
+            )
+        grad = upstream(self, gradient)
+        keep = create_graph if retain_graph is None else retain_graph
+        tape.backward(
+            [self],
+            [grad if create_graph else grad.data],
+            _accumulate_tensor if create_graph else _accumulate_array,
+            retain_graph=keep,
+            create_graph=create_graph,
+        )
+
+
+def _is_dtype(name: str) -> bool:
+    try:
+        np.dtype(name)
+    except TypeError:
+        return False
+    return True
+
+
+def upstream(root: Tensor, gradient: Tensor | None) -> Tensor:
+    """The gradient to start from: the given one, checked, or 1 for a single number."""
+    if gradient is None:
+        if root.data.size != 1:
+            raise ValueError(
+                f"backward(): a tensor of shape {root.shape} is not one number; reduce it first, as in y.sum().backward(), "
+                f"or pass gradient= with its shape"
+            )
+        return wrap(kernels_of(root.device).full(root.shape, 1.0, root.dtype), root.device)
+    if gradient.shape != root.shape or gradient.dtype != root.dtype or gradient.device is not root.device:
+        raise ValueError(
+            f"backward(): gradient is {gradient.dtype}{gradient.shape} on {gradient.device}, "
+            f"the tensor {root.dtype}{root.shape} on {root.device}; they must match"
+        )
+    return gradient
+
+
+def _accumulate_array(leaf: Any, grad: Array, shared: bool) -> None:
+    k = kernels_of(leaf.device)
+    if leaf.grad is not None:
+        k.add(leaf.grad.data, grad, out=leaf.grad.data)
+        mark_written(leaf.grad)
+        return
+    if shared or isinstance(grad.base, np.ndarray):  # somebody else's memory, or a view of it
+        grad = k.copy(grad, grad.dtype)
+    leaf.grad = wrap(grad, leaf.device)
+
+
+def _accumulate_tensor(leaf: Any, grad: Tensor, shared: bool) -> None:
+    leaf.grad = grad if leaf.grad is None else leaf.grad + grad
+
+
+tape.result_class = Tensor
