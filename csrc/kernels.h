@@ -20,9 +20,13 @@ inline Spec like(In a) {
 }
 
 Spec broadcast(In a, In b);                           // NumPy's rule; equal dtypes required
-Spec reduced(In a, const Ints& axes, bool keepdims);  // axes sorted, not negative; none = all
-void require_float(In a);                             // throws DTypeError
+Spec reduced(In a, const Ints& axes, bool keepdims);  // negative axes count from the end; none = all
+void require_float(In a);                             // float32 or float64; throws DTypeError
+void require_number(In a);                            // float32, float64 or int64; throws DTypeError
 void require_same_dtype(In a, In b);
+
+Spec float_like(In a);  // like(a) after require_float
+Spec number_like(In a);
 
 // --- elementwise: out[i] = f(a[i], b[i]) with broadcasting. T and int64; div is T only. 1 FLOP, 3 elements moved.
 
@@ -34,9 +38,9 @@ void neg(In a, Out out);
 void relu(In a, Out out);                    // a > 0 ? a : 0, a NaN stays
 void relu_backward(In grad, In y, Out out);  // y > 0 ? grad : 0; y is relu's output, same shape as grad
 
+Spec arithmetic_outputs(In a, In b);
 Spec div_outputs(In a, In b);
 Spec relu_backward_outputs(In grad, In y);
-Spec float_like(In a);  // like(a) after require_float
 
 // --- copy: out = a, cast to `dtype`; any of the dtypes to any other, float to integer truncates, to bool is `!= 0`
 
@@ -52,7 +56,7 @@ void full(const Ints& shape, double value, DType dtype, Out out);
 
 // --- reductions over any set of axes; T and int64. Fixed blocks, fixed tree.
 
-inline Spec sum_outputs(In a, const Ints& axis, bool keepdims) { return reduced(a, axis, keepdims); }
+Spec sum_outputs(In a, const Ints& axis, bool keepdims);
 void sum(In a, const Ints& axis, bool keepdims, Out out);
 
 // --- matmul: out[..., m, n] = act(a[..., m, k] · b[..., k, n] + bias[n]); batch axes broadcast. T. 2·m·n·k FLOP.
@@ -62,6 +66,7 @@ void matmul(In a, In b, OptIn bias, Activation act, Out out);
 
 // --- softmax over the last axis: out = exp(a - max) / sum(exp(a - max)). T.
 
+Spec softmax_outputs(In a);
 void softmax(In a, Out out);
 void softmax_backward(In grad, In y, Out out);  // y * (grad - sum(grad * y)); y is softmax's output
 Spec softmax_backward_outputs(In grad, In y);
@@ -81,7 +86,7 @@ void uniform(In state, const Ints& shape, double low, double high, DType dtype, 
 
 // --- sgd_step: one call over all parameters, in place.
 //   g = grad + weight_decay·p;  with momentum: b = momentum·b + g, g = b (nesterov: g + momentum·b);  p -= lr·g
-// `lr` is a one-element array of T; `buffers` is empty where momentum is 0, and starts as zeros.
+// `lr` is a one-element array of float32 or float64; `buffers` is empty where momentum is 0, and starts as zeros.
 
 void sgd_step(InOutList params, InList grads, InOutList buffers, In lr, double momentum, double weight_decay,
               bool nesterov);
@@ -93,23 +98,24 @@ void sgd_step_check(const InOutList& params, const InList& grads, const InOutLis
 template <auto kKernel, auto kOutputs>
 struct Kernel {
   const char* name;
-  const char* signature;  // as Python shows it; `out` is added by the binding where there are outputs
+  const char* signature;     // as Python shows it; `out` is added by the binding where there are outputs
+  bool elementwise = false;  // `out` may be the very same view as an input
 };
 
 template <class Visitor>
 void for_each_kernel(Visitor&& visit) {
-  visit(Kernel<add, broadcast>{"add", "a, b"});
-  visit(Kernel<sub, broadcast>{"sub", "a, b"});
-  visit(Kernel<mul, broadcast>{"mul", "a, b"});
-  visit(Kernel<div, div_outputs>{"div", "a, b"});
-  visit(Kernel<neg, like>{"neg", "a"});
-  visit(Kernel<relu, float_like>{"relu", "a"});
-  visit(Kernel<relu_backward, relu_backward_outputs>{"relu_backward", "grad, y"});
+  visit(Kernel<add, arithmetic_outputs>{"add", "a, b", true});
+  visit(Kernel<sub, arithmetic_outputs>{"sub", "a, b", true});
+  visit(Kernel<mul, arithmetic_outputs>{"mul", "a, b", true});
+  visit(Kernel<div, div_outputs>{"div", "a, b", true});
+  visit(Kernel<neg, number_like>{"neg", "a", true});
+  visit(Kernel<relu, float_like>{"relu", "a", true});
+  visit(Kernel<relu_backward, relu_backward_outputs>{"relu_backward", "grad, y", true});
   visit(Kernel<copy, copy_outputs>{"copy", "a, dtype"});
   visit(Kernel<full, full_outputs>{"full", "shape, value, dtype"});
   visit(Kernel<sum, sum_outputs>{"sum", "a, axis=None, keepdims=False"});
   visit(Kernel<matmul, matmul_outputs>{"matmul", "a, b, bias=None, act=None"});
-  visit(Kernel<softmax, float_like>{"softmax", "a"});
+  visit(Kernel<softmax, softmax_outputs>{"softmax", "a"});
   visit(Kernel<softmax_backward, softmax_backward_outputs>{"softmax_backward", "grad, y"});
   visit(Kernel<cross_entropy, cross_entropy_outputs>{"cross_entropy", "logits, labels, with_grad=False"});
   visit(Kernel<uniform, uniform_outputs>{"uniform", "state, shape, low, high, dtype"});

@@ -75,7 +75,8 @@ struct DTypeError : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
-std::string describe(const Array& a);  // "float32(64, 10)"
+std::string describe(const Array& a);                        // "float32(64, 10)"
+std::string describe_shape(const int64_t* shape, int ndim);  // "(64, 10)"
 
 // True where the elements lie in one block in row-major order (axes of length 1 may have any stride).
 inline bool is_contiguous(const Array& a) {

@@ -1,0 +1,248 @@
+// From Python to a kernel and back. Compiled once into each kernel module; no arithmetic.
+//
+// for_each_kernel (kernels.h) is turned into functions of the module. A call goes through four steps, kept apart so
+// that a parsed call can be kept and run again without Python: bind arguments to parameters, parse them into slots,
+// make or check the outputs, run the kernel, without the GIL where the work is worth it.
+#include <pybind11/pybind11.h>
+
+#include <tuple>
+#include <utility>
+
+#include "bindings/outputs.h"
+#include "bindings/slots.h"
+#include "kernels.h"
+
+namespace pe::bindings {
+namespace {
+
+// Below this many elements a kernel is done before another Python thread could have woken up.
+constexpr int64_t kElementsToReleaseGil = 8192;
+
+class GilReleased {
+ public:
+  explicit GilReleased(bool release) : state_(release ? PyEval_SaveThread() : nullptr) {}
+  ~GilReleased() {
+    if (state_) PyEval_RestoreThread(state_);
+  }
+  GilReleased(const GilReleased&) = delete;
+  GilReleased& operator=(const GilReleased&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
+template <class Role>
+inline constexpr bool is_output = std::is_same_v<Role, Out> || std::is_same_v<Role, OptOut>;
+
+// A kernel's parameter roles: inputs and attributes first, then outputs.
+template <class Function>
+struct Roles;
+
+template <class... Role>
+struct Roles<void (*)(Role...)> {
+  static constexpr size_t kOutputs = (size_t{is_output<Role>} + ... + 0);
+  static constexpr size_t kInputs = sizeof...(Role) - kOutputs;
+  template <size_t I>
+  using At = std::tuple_element_t<I, std::tuple<Role...>>;
+};
+
+inline const Spec* begin_of(const Spec& spec) { return &spec; }
+template <size_t N>
+const Spec* begin_of(const std::array<Spec, N>& specs) {
+  return specs.data();
+}
+
+template <class K>
+class Call;
+
+template <auto kKernel, auto kOutputs>
+class Call<Kernel<kKernel, kOutputs>> {
+  using R = Roles<decltype(kKernel)>;
+
+ public:
+  void parse(const Signature& signature, PyObject* const* objects) {
+    parse(signature, objects, std::make_index_sequence<R::kInputs>{});
+  }
+
+  // `given` is None, an array, or for several outputs a tuple of arrays.
+  void prepare(PyObject* given, PyObject* const* inputs, bool elementwise) {
+    auto specs = specify(std::make_index_sequence<R::kInputs>{});
+    const Spec* spec = begin_of(specs);
+    for (size_t i = 0; i < R::kOutputs; ++i) {
+      if (given == Py_None) {
+        outputs_[i].make(spec[i]);
+      } else {
+        outputs_[i].accept(R::kOutputs == 1 ? given : item(given, i), spec[i]);
+        check_overlap(outputs_[i], inputs, elementwise, std::make_index_sequence<R::kInputs>{});
+      }
+    }
+  }
+
+  void check() { specify(std::make_index_sequence<R::kInputs>{}); }
+
+  void run() {
+    GilReleased released(elements() >= kElementsToReleaseGil);
+    run(std::make_index_sequence<R::kInputs>{}, std::make_index_sequence<R::kOutputs>{});
+  }
+
+  PyObject* result() {
+    if constexpr (R::kOutputs == 0) {
+      return Py_NewRef(Py_None);
+    } else if constexpr (R::kOutputs == 1) {
+      return outputs_[0].take();
+    } else {
+      PyObject* tuple = PyTuple_New(R::kOutputs);
+      if (!tuple) throw PythonError{};
+      for (size_t i = 0; i < R::kOutputs; ++i) PyTuple_SET_ITEM(tuple, static_cast<Py_ssize_t>(i), outputs_[i].take());
+      return tuple;
+    }
+  }
+
+  static constexpr size_t kInputs = R::kInputs;
+  static constexpr bool kHasOutputs = R::kOutputs > 0;
+
+ private:
+  template <size_t... I>
+  void parse(const Signature& signature, PyObject* const* objects, std::index_sequence<I...>) {
+    (parse_one(signature, std::get<I>(inputs_), objects[I], I), ...);
+  }
+
+  template <class S>
+  static void parse_one(const Signature& signature, S& slot, PyObject* object, size_t i) {
+    if (const char* expected = slot.parse(object))
+      throw ArgumentError{std::string(signature.parameter(i)) + " must be " + expected + ", not " +
+                          Py_TYPE(object)->tp_name};
+  }
+
+  template <size_t... I>
+  auto specify(std::index_sequence<I...>) {
+    return kOutputs(std::get<I>(inputs_).value()...);
+  }
+
+  template <size_t... I, size_t... O>
+  void run(std::index_sequence<I...>, std::index_sequence<O...>) {
+    kKernel(std::get<I>(inputs_).value()..., output<typename R::template At<R::kInputs + O>>(outputs_[O])...);
+  }
+
+  template <class Role>
+  static Role output(Output& out) {
+    if constexpr (std::is_same_v<Role, OptOut>) {
+      return out.object == Py_None ? nullptr : &out.view;
+    } else {
+      return out.view;
+    }
+  }
+
+  int64_t elements() const {
+    int64_t total = 0;
+    auto count = [&](const Array& a) { total += a.size(); };
+    std::apply([&](const auto&... slot) { (slot.visit(count), ...); }, inputs_);
+    for (const Output& out : outputs_)
+      if (out.object != Py_None) total += out.view.size();
+    return total;
+  }
+
+  static PyObject* item(PyObject* given, size_t i) {
+    if (!PyTuple_Check(given) || PyTuple_GET_SIZE(given) != static_cast<Py_ssize_t>(R::kOutputs))
+      throw ArgumentError{"out must be a tuple of " + std::to_string(R::kOutputs) + " arrays"};
+    return PyTuple_GET_ITEM(given, static_cast<Py_ssize_t>(i));
+  }
+
+  template <size_t... I>
+  void check_overlap(const Output& out, PyObject* const* objects, bool elementwise, std::index_sequence<I...>) {
+    (
+        [&] {
+          std::get<I>(inputs_).visit([&](const Array& input) {
+            if (out.object == Py_None || (elementwise && same_view(input, out.view))) return;
+            if (share_memory(input, objects[I], out.view, out.object))
+              throw ShapeError("out shares memory with an input; give it memory of its own");
+          });
+        }(),
+        ...);
+  }
+
+  template <class Sequence>
+  struct Slots;
+  template <size_t... I>
+  struct Slots<std::index_sequence<I...>> {
+    using type = std::tuple<Slot<typename R::template At<I>>...>;
+  };
+
+  typename Slots<std::make_index_sequence<R::kInputs>>::type inputs_;
+  std::array<Output, R::kOutputs> outputs_;
+};
+
+// Sets the Python exception for the C++ exception in flight.
+PyObject* translate(const std::string& kernel) {
+  try {
+    throw;
+  } catch (const PythonError&) {
+  } catch (const ArgumentError& error) {
+    PyErr_SetString(PyExc_TypeError, (kernel + ": " + error.text).c_str());
+  } catch (const DTypeError& error) {
+    PyErr_SetString(PyExc_TypeError, (kernel + ": " + error.what()).c_str());
+  } catch (const ShapeError& error) {
+    PyErr_SetString(PyExc_ValueError, (kernel + ": " + error.what()).c_str());
+  } catch (const std::bad_alloc&) {
+    PyErr_SetString(PyExc_MemoryError, (kernel + ": not enough memory for the result or its scratch").c_str());
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, (kernel + ": " + error.what()).c_str());
+  }
+  return nullptr;
+}
+
+// One Python function for each kernel. Lives as long as the process, as extension modules do.
+template <class K>
+struct Function {
+  static inline const Signature* signature;
+  static inline PyMethodDef method;
+  static inline bool elementwise;
+
+  static PyObject* call(PyObject*, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
+    try {
+      PyObject* objects[kMaxParameters];
+      signature->bind(args, positional, keywords, objects);
+      Call<K> call;
+      call.parse(*signature, objects);
+      if constexpr (Call<K>::kHasOutputs) {
+        call.prepare(objects[Call<K>::kInputs], objects, elementwise);
+      } else {
+        call.check();
+      }
+      call.run();
+      return call.result();
+    } catch (...) {
+      return translate(signature->name());
+    }
+  }
+
+  static void add_to(pybind11::module_& module, const K& kernel) {
+    signature = new Signature(kernel.name, kernel.signature, Call<K>::kHasOutputs);
+    elementwise = kernel.elementwise;
+    method = {kernel.name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call)),
+              METH_FASTCALL | METH_KEYWORDS, signature->documentation()};
+    auto name = module.attr("__name__");
+    auto function = pybind11::reinterpret_steal<pybind11::object>(PyCFunction_NewEx(&method, nullptr, name.ptr()));
+    if (!function) throw pybind11::error_already_set();
+    module.attr(kernel.name) = function;
+  }
+};
+
+void import_core() {
+  auto capsule = pybind11::module_::import("pyengine._core").attr("api");
+  const auto* api = static_cast<const CoreApi*>(PyCapsule_GetPointer(capsule.ptr(), kCoreApiCapsule));
+  if (!api) throw pybind11::error_already_set();
+  if (api->version != kCoreApiVersion)
+    throw pybind11::import_error("pyengine._core is of another version than its kernels; install pyengine anew");
+  set_core(api);
+}
+
+}  // namespace
+}  // namespace pe::bindings
+
+PYBIND11_MODULE(PE_MODULE_NAME, module) {
+  using namespace pe::bindings;
+  if (PyArray_ImportNumPyAPI() < 0) throw pybind11::error_already_set();
+  import_core();
+  pe::for_each_kernel([&](const auto& kernel) { Function<std::decay_t<decltype(kernel)>>::add_to(module, kernel); });
+}

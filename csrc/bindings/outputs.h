@@ -1,0 +1,93 @@
+// A kernel's results: allocated from the pool by its output rule, or given by the caller as `out` and checked against
+// it.
+#pragma once
+
+#include <algorithm>
+#include <string>
+
+#include "bindings/pool_array.h"
+#include "bindings/signature.h"
+
+namespace pe::bindings {
+
+struct Output {
+  Array view;
+  PyObject* object = nullptr;  // owned; nullptr until made, Py_None where absent
+
+  Output() = default;
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+  ~Output() { Py_XDECREF(object); }
+
+  PyObject* take() {
+    PyObject* result = object;
+    object = nullptr;
+    return result;
+  }
+
+  void make(const Spec& spec) {
+    if (spec.absent) {
+      object = Py_NewRef(Py_None);
+      return;
+    }
+    object = new_pool_array(spec);
+    if (!object) throw PythonError{};
+    view.data = PyArray_DATA(reinterpret_cast<PyArrayObject*>(object));
+    view.dtype = spec.dtype;
+    view.ndim = spec.ndim;
+    int64_t stride = 1;
+    for (int i = spec.ndim - 1; i >= 0; --i) {
+      view.shape[i] = spec.shape[i];
+      view.strides[i] = stride;
+      stride *= spec.shape[i];
+    }
+  }
+
+  void accept(PyObject* given, const Spec& spec) {
+    if (spec.absent) {
+      object = Py_NewRef(Py_None);
+      return;
+    }
+    if (const char* expected = view_array(given, view)) throw ArgumentError{std::string("out must be ") + expected};
+    if (!is_writeable(given)) throw ArgumentError{"out must be writeable"};
+    if (view.dtype != spec.dtype)
+      throw DTypeError(std::string("out is ") + name(view.dtype) + ", the result " + name(spec.dtype));
+    if (view.ndim != spec.ndim || !std::equal(view.shape, view.shape + view.ndim, spec.shape))
+      throw ShapeError("out has shape " + describe_shape(view.shape, view.ndim) + ", the result " +
+                       describe_shape(spec.shape, spec.ndim));
+    object = Py_NewRef(given);
+  }
+};
+
+inline bool same_view(const Array& a, const Array& b) {
+  return a.data == b.data && a.ndim == b.ndim && std::equal(a.shape, a.shape + a.ndim, b.shape) &&
+         std::equal(a.strides, a.strides + a.ndim, b.strides);
+}
+
+// The first and last byte that a view can touch.
+inline std::pair<const char*, const char*> extent(const Array& a) {
+  int64_t low = 0, high = 0;
+  for (int i = 0; i < a.ndim; ++i) {
+    const int64_t reach = (a.shape[i] - 1) * a.strides[i];
+    (reach < 0 ? low : high) += reach;
+  }
+  const auto* data = static_cast<const char*>(a.data);
+  return {data + low * itemsize(a.dtype), data + (high + 1) * itemsize(a.dtype) - 1};
+}
+
+// Whether two views share an element: by their extents, and where these cross by NumPy's exact search.
+inline bool share_memory(const Array& a, PyObject* a_object, const Array& b, PyObject* b_object) {
+  if (a.size() == 0 || b.size() == 0) return false;
+  const auto [a_first, a_last] = extent(a);
+  const auto [b_first, b_last] = extent(b);
+  if (a_last < b_first || b_last < a_first) return false;
+  PyObject* numpy = PyImport_ImportModule("numpy");
+  PyObject* answer = numpy ? PyObject_CallMethod(numpy, "shares_memory", "OO", a_object, b_object) : nullptr;
+  Py_XDECREF(numpy);
+  if (!answer) throw PythonError{};
+  const bool shared = PyObject_IsTrue(answer) == 1;
+  Py_DECREF(answer);
+  return shared;
+}
+
+}  // namespace pe::bindings
