@@ -100,9 +100,9 @@ def gradcheck(
 ) -> bool:
     """Whether the gradients of `function` agree with finite differences; AssertionError shows the first that does not.
 
-    Draws a random direction v for the inputs and a random upstream u for the outputs and compares u·(f(x+εv) - f(x-εv))/2ε
-    with v·(the gradient of u·f): one comparison sees every entry of every gradient. Inputs must be float64 (in float32 the
-    difference would be rounding noise) and away from kinks.
+    Draws a random direction v for the inputs and a random upstream u for the outputs and compares
+    u·(f(x+εv) - f(x-εv))/2ε with v·(the gradient of u·f): one comparison sees every entry of every gradient. Inputs
+    must be float64 (in float32 the difference would be rounding noise) and away from kinks.
 
     >>> import pyengine as pe
     >>> gradcheck(lambda x: x * x, [pe.tensor([1.0, -2.0], dtype="float64", requires_grad=True)])
@@ -133,8 +133,8 @@ def gradcheck(
         analytic = 0.0 if gradient is None else float((gradient.data * direction).sum())
         if not abs(analytic - numeric) <= atol + rtol * abs(numeric):
             raise AssertionError(
-                f"gradcheck: input {index} of shape {leaf.shape}: along a random direction the gradient gives {analytic:.9g}, "
-                f"finite differences {numeric:.9g}"
+                f"gradcheck: input {index} of shape {leaf.shape}: along a random direction the gradient gives "
+                f"{analytic:.9g}, finite differences {numeric:.9g}"
             )
     return True
 

@@ -41,14 +41,17 @@ class Device:
 
 
 def permute(a: Array, axes: tuple[int, ...]) -> Array:
+    """The axes in another order."""
     return a.transpose(axes)
 
 
 def expand(a: Array, shape: tuple[int, ...]) -> Array:
+    """Axes of length 1, and new leading ones, repeated."""
     return np.broadcast_to(a, shape)
 
 
 def getitem(a: Array, index: tuple[Any, ...]) -> Array:
+    """The part that an encoded index selects, always as a view."""
     decoded = decode_index(index)
     out = a[decoded]
     return out if isinstance(out, np.ndarray) else a[(*decoded, ...)]  # a view, not NumPy's scalar copy
@@ -65,6 +68,7 @@ def encode_index(index: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def decode_index(index: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The index that `encode_index` was given."""
     return tuple(slice(*i[1:]) if isinstance(i, tuple) else i for i in index)
 
 

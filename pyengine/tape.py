@@ -1,12 +1,13 @@
 """Recording operations and walking them backwards: the heart of automatic differentiation.
 
-Each operation that must be differentiated leaves a `Node`: which operation, what it saved, and where its inputs came from.
-The nodes point from results to inputs, so the last result holds the whole history, and dropping it frees the history.
+Each operation that must be differentiated leaves a `Node`: which operation, what it saved, and where its inputs came
+from. The nodes point from results to inputs, so the last result holds the whole history, and dropping it frees it.
 
-`backward` walks from a result to the leaves. A value used twice receives two gradients, which add up, and its own operation
-may be differentiated only when both have arrived: that is why the walk follows a topological order (every consumer
-before its producer). Take y = a + b with a = x * x and b = 2 * a: a gets gradient from y and from b. Going to x's product
-as soon as y has delivered would use half of a's gradient. So each node counts the consumers it still waits for.
+`backward` walks from a result to the leaves. A value used twice receives two gradients, which add up, and its own
+operation may be differentiated only when both have arrived: that is why the walk follows a topological order (every
+consumer before its producer). Take y = a + b with a = x * x and b = 2 * a: a gets gradient from y and from b. Going to
+x's product as soon as y has delivered would use half of a's gradient. So each node counts the consumers it still waits
+for.
 """
 
 import contextlib
@@ -14,6 +15,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from . import dtypes
 from .backend import Array, Device, Kernels
@@ -34,6 +37,21 @@ class Value:
     grad: Any  # a tensor or None
     node: "Node | None"  # the operation that made it; None for a leaf
     version: "Version | None"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the elements, a NumPy dtype."""
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.data.ndim
 
 
 class Version:
@@ -121,15 +139,18 @@ def apply(op: Op, tensors: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS) -> A
 
     Returns a tensor, or a tuple of tensors where the operation has several outputs. Errors are worded by `op.infer`.
     """
-    device = tensors[0].device
     arrays = []
     track = False
-    for t in tensors:
-        arrays.append(t.data)
-        if t.device is not device:
-            raise _located(_device_mismatch(op, tensors))
-        if t.requires_grad:
-            track = True
+    try:
+        device = tensors[0].device
+        for t in tensors:
+            arrays.append(t.data)
+            if t.device is not device:
+                raise _located(_device_mismatch(op, tensors))
+            if t.requires_grad:
+                track = True
+    except AttributeError:
+        raise _located(_not_a_tensor(op, tensors)) from None
     try:
         out, saved = op.forward(device.kernels if observer is None else observer(device), *arrays, **attrs)
     except (ValueError, TypeError, IndexError) as error:
@@ -194,6 +215,11 @@ def _device_mismatch(op: Op, tensors: Sequence[Any]) -> Exception:
     return ValueError(f"{op.name}: operands live on different devices ({places}); move them to one with .to(device)")
 
 
+def _not_a_tensor(op: Op, tensors: Sequence[Any]) -> Exception:
+    i, other = next((i, t) for i, t in enumerate(tensors) if not isinstance(t, Value))
+    return TypeError(f"{op.name}: operand {i} is a {type(other).__name__}, not a tensor; wrap it: pe.tensor(…)")
+
+
 def _located(error: Exception) -> Exception:
     """Add the line of the user's program that led here, found as the first frame outside this package."""
     frame = sys._getframe(1)
@@ -219,7 +245,7 @@ def share_version(view: Any, base: Any) -> None:
 
 
 def mark_written(tensor: Any) -> None:
-    """Note that the memory behind `tensor` was written in place: operations that saved it can no longer go backwards."""
+    """Note that the memory behind `tensor` was written in place: operations that saved it cannot go backwards."""
     clock.now += 1
     if tensor.version is None:
         tensor.version = Version()
@@ -348,6 +374,7 @@ class DifferentiableKernels:
         self._device = device
 
     def scalar(self, value: float, dtype: Any) -> Any:
+        """A constant, which has no gradient."""
         return wrap(self._device.kernels.scalar(value, dtype), self._device)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:

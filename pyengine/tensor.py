@@ -1,6 +1,7 @@
 """Tensor: an array, the device it lives on, and the memory of how it was computed.
 
-Its methods only delegate: arithmetic is in the kernels, rules and errors in the operations, history in the tape.
+Its methods only delegate: arithmetic is in the kernels, rules and errors in the operations, history in the tape. The
+named ones are in methods/, by family.
 """
 
 from typing import Any
@@ -10,18 +11,16 @@ import numpy as np
 from . import dtypes, tape
 from .backend import Array, Device, array_from, encode_index
 from .backend import device as find_device
+from .methods import ElementwiseMethods, MatmulMethods, ReduceMethods, ViewMethods
 from .ops.copy import COPY
-from .ops.elementwise import ADD, DIV, MUL, NEG, RELU, SUB
-from .ops.matmul import MATMUL
-from .ops.reduce import SUM, normalize_axes
-from .ops.softmax import SOFTMAX
-from .ops.views import EXPAND, GETITEM, PERMUTE, RESHAPE, resolve_shape
-from .tape import Value, apply, kernels_of, mark_written, share_version, wrap
+from .ops.elementwise import ADD, DIV, MUL, NEG, SUB
+from .ops.views import GETITEM
+from .tape import apply, kernels_of, mark_written, share_version, wrap
 
 Shape = tuple[int, ...]
 
 
-class Tensor(Value):
+class Tensor(ElementwiseMethods, MatmulMethods, ReduceMethods, ViewMethods):
     """A multi-dimensional array that can be differentiated. Make one with `pe.tensor`.
 
     data           the array: `numpy.ndarray` on a CPU; share it at your own risk
@@ -61,21 +60,6 @@ class Tensor(Value):
         self.version = None
 
     # --- what it is
-
-    @property
-    def shape(self) -> Shape:
-        """The lengths of the axes."""
-        return self.data.shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The dtype of the elements, a NumPy dtype."""
-        return self.data.dtype
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return self.data.ndim
 
     @property
     def is_leaf(self) -> bool:
@@ -199,84 +183,6 @@ class Tensor(Value):
             f"a tensor cannot be combined with {type(other).__name__}; wrap it in pe.tensor(…) if it holds numbers"
         )
 
-    def matmul(self, other: "Tensor") -> "Tensor":
-        """The matrix product over the last two axes; leading axes broadcast. A vector counts as one row or one column.
-
-        >>> import pyengine as pe
-        >>> pe.tensor([[1.0, 2.0], [3.0, 4.0]]) @ pe.tensor([1.0, 1.0])
-        tensor([3., 7.])
-        """
-        if self.ndim >= 2 and other.ndim >= 2:
-            return apply(MATMUL, (self, other))
-        if self.ndim == 0 or other.ndim == 0:
-            raise ValueError(f"matmul: shapes {self.shape} and {other.shape}: a number has no rows; use *")
-        a = self.reshape(1, -1) if self.ndim == 1 else self
-        b = other.reshape(-1, 1) if other.ndim == 1 else other
-        out = apply(MATMUL, (a, b))
-        shape = (
-            out.shape[:-2] + (out.shape[-2:-1] if self.ndim > 1 else ()) + (out.shape[-1:] if other.ndim > 1 else ())
-        )
-        return out.reshape(shape)
-
-    def relu(self) -> "Tensor":
-        """max(x, 0) for each element."""
-        return apply(RELU, (self,))
-
-    def softmax(self, dim: int = -1) -> "Tensor":
-        """exp(x) / sum(exp(x)) along `dim`: positive, and summing to 1."""
-        return apply(SOFTMAX, (self,), {"axis": dim})
-
-    def sum(self, dim: int | Shape | None = None, keepdim: bool = False) -> "Tensor":
-        """The sum over the axes `dim` (all by default)."""
-        return apply(SUM, (self,), {"axis": dim, "keepdims": keepdim})
-
-    def mean(self, dim: int | Shape | None = None, keepdim: bool = False) -> "Tensor":
-        """The mean over the axes `dim` (all by default)."""
-        if not dtypes.is_float(self.dtype):
-            raise TypeError(f"mean: computes in float32 or float64, not {self.dtype}; cast with .to(pe.float32)")
-        count = 1
-        for axis in normalize_axes("mean", dim, self.ndim):
-            count *= self.shape[axis]
-        return self.sum(dim, keepdim) / count
-
-    # --- shape
-
-    def reshape(self, *shape: Any) -> "Tensor":
-        """The same elements in another shape; one -1 is worked out. A view where strides allow it."""
-        wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
-        return self._view(RESHAPE, {"shape": resolve_shape(self.shape, tuple(wanted))})
-
-    view = reshape
-
-    def permute(self, *dims: Any) -> "Tensor":
-        """The axes in another order, as a view."""
-        wanted = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
-        return self._view(PERMUTE, {"axes": tuple(wanted)})
-
-    def transpose(self, dim0: int, dim1: int) -> "Tensor":
-        """Two axes exchanged, as a view."""
-        a, b = (normalize_axes("transpose", d, self.ndim)[0] for d in (dim0, dim1))
-        order = list(range(self.ndim))
-        order[a], order[b] = order[b], order[a]
-        return self.permute(order)
-
-    @property
-    def T(self) -> "Tensor":
-        """A matrix transposed, as a view."""
-        if self.ndim > 2:
-            raise ValueError(f"T: is for matrices; this tensor has shape {self.shape}. Use mT for the last two axes")
-        return self if self.ndim < 2 else self.transpose(0, 1)
-
-    @property
-    def mT(self) -> "Tensor":
-        """The last two axes exchanged, as a view."""
-        return self.transpose(-2, -1)
-
-    def expand(self, *shape: Any) -> "Tensor":
-        """Axes of length 1 repeated without a copy, by NumPy's broadcasting rule."""
-        wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
-        return self._view(EXPAND, {"shape": tuple(wanted)})
-
     def __getitem__(self, index: Any) -> "Tensor":
         entries = index if isinstance(index, tuple) else (index,)
         for entry in entries:
@@ -285,12 +191,6 @@ class Tensor(Value):
             ):
                 raise TypeError(f"indexing: ints, slices, None and ... are understood, not {type(entry).__name__}")
         return self._view(GETITEM, {"index": encode_index(entries)})
-
-    def _view(self, op: Any, attrs: dict[str, Any]) -> "Tensor":
-        out = apply(op, (self,), attrs)
-        if out.data.base is not None and np.may_share_memory(out.data, self.data):
-            share_version(out, self)
-        return out
 
     # --- dtype and device
 
@@ -374,8 +274,8 @@ def upstream(root: Tensor, gradient: Tensor | None) -> Tensor:
     if gradient is None:
         if root.data.size != 1:
             raise ValueError(
-                f"backward(): a tensor of shape {root.shape} is not one number; reduce it first, as in y.sum().backward(), "
-                f"or pass gradient= with its shape"
+                f"backward(): a tensor of shape {root.shape} is not one number; reduce it first, as in "
+                f"y.sum().backward(), or pass gradient= with its shape"
             )
         return wrap(kernels_of(root.device).full(root.shape, 1.0, root.dtype), root.device)
     if gradient.shape != root.shape or gradient.dtype != root.dtype or gradient.device is not root.device:

@@ -30,8 +30,8 @@ class Op:
     """One operation.
 
     name     also the name of its kernel where it is a single kernel call
-    infer    infer(specs, attrs) -> specs of the outputs; words every error that a user can cause. The fast path lets the
-             kernel check for itself and comes here only to explain what was wrong
+    infer    infer(specs, attrs) -> specs of the outputs; words every error that a user can cause. The fast path lets
+             the kernel check for itself and comes here only to explain what was wrong
     forward  forward(k, *arrays, **attrs) -> (outputs, saved): outputs is one array, or a tuple of several. `saved` is
              what vjp will need: first the arrays that `saves` lists, then plain values such as shapes
     vjp      vjp(k, saved, *grads, needs, **attrs) -> one gradient for each input, None where needs[i] is False.
@@ -69,11 +69,10 @@ def broadcast_shapes(op: str, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[i
 
     >>> broadcast_shapes("add", (3, 1), (4,))
     (3, 4)
-    >>> broadcast_shapes("add", (3, 4), (3,))
+    >>> broadcast_shapes("add", (3, 4), (2,))
     Traceback (most recent call last):
         ...
-    ValueError: add: shapes (3, 4) and (3,) do not broadcast: the last axis is 4 and 3. Give the second one a last axis \
-of length 1: reshape it to (3, 1)
+    ValueError: add: shapes (3, 4) and (2,) do not broadcast: the last axis is 4 and 2.
     """
     out = []
     for i in range(1, max(len(a), len(b)) + 1):

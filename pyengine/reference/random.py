@@ -1,8 +1,8 @@
 """Random numbers that depend only on a seed and a position: Philox4x32-10.
 
-J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011. Word i of the
-stream is lane i mod 4 of the block cipher applied to the counter i div 4, with the seed as its key: no state to hand
-from one draw to the next, so every backend and any number of threads draw the same bits.
+J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011. Word i of
+the stream is lane i mod 4 of the block cipher applied to the counter i div 4, with the seed as its key: no state to
+hand from one draw to the next, so every backend and any number of threads draw the same bits.
 """
 
 from typing import Any

@@ -1,0 +1,11 @@
+"""The methods of Tensor by family; each only turns its arguments into an operation's attributes and applies it.
+
+They are mixed into `pyengine.Tensor`, which itself has the operators, the conversions and the gradient.
+"""
+
+from .elementwise import ElementwiseMethods
+from .matmul import MatmulMethods
+from .reduce import ReduceMethods
+from .views import ViewMethods
+
+__all__ = ["ElementwiseMethods", "MatmulMethods", "ReduceMethods", "ViewMethods"]

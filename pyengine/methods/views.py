@@ -1,0 +1,61 @@
+"""Methods that show the same elements in another shape or order."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..ops import Op
+from ..ops.reduce import normalize_axes
+from ..ops.views import EXPAND, PERMUTE, RESHAPE, resolve_shape
+from ..tape import Value, apply, share_version
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+class ViewMethods(Value):
+    """Views of a tensor: they share its memory where strides allow it."""
+
+    __slots__ = ()
+
+    def reshape(self, *shape: Any) -> "Tensor":
+        """The same elements in another shape; one -1 is worked out. A view where strides allow it."""
+        wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        return self._view(RESHAPE, {"shape": resolve_shape(self.shape, tuple(wanted))})
+
+    view = reshape
+
+    def permute(self, *dims: Any) -> "Tensor":
+        """The axes in another order, as a view."""
+        wanted = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
+        return self._view(PERMUTE, {"axes": tuple(wanted)})
+
+    def transpose(self, dim0: int, dim1: int) -> "Tensor":
+        """Two axes exchanged, as a view."""
+        a, b = (normalize_axes("transpose", d, self.ndim)[0] for d in (dim0, dim1))
+        order = list(range(self.ndim))
+        order[a], order[b] = order[b], order[a]
+        return self.permute(order)
+
+    @property
+    def T(self) -> "Tensor":
+        """A matrix transposed, as a view."""
+        if self.ndim > 2:
+            raise ValueError(f"T: is for matrices; this tensor has shape {self.shape}. Use mT for the last two axes")
+        return self.permute(tuple(reversed(range(self.ndim))))
+
+    @property
+    def mT(self) -> "Tensor":
+        """The last two axes exchanged, as a view."""
+        return self.transpose(-2, -1)
+
+    def expand(self, *shape: Any) -> "Tensor":
+        """Axes of length 1 repeated without a copy, by NumPy's broadcasting rule."""
+        wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        return self._view(EXPAND, {"shape": tuple(wanted)})
+
+    def _view(self, op: Op, attrs: dict[str, Any]) -> "Tensor":
+        out: Tensor = apply(op, (self,), attrs)
+        if out.data.base is not None and np.may_share_memory(out.data, self.data):
+            share_version(out, self)
+        return out
