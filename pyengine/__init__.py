@@ -8,7 +8,7 @@ tensor([[ 7., 11.],
         [ 9., 13.]])
 """
 
-from . import autograd, backend
+from . import autograd, backend, data, nn, optim
 from ._core import empty_cache, get_num_threads, memory_stats, set_num_threads
 from .autograd import enable_grad, grad, gradcheck, is_grad_enabled, no_grad
 from .backend import device
@@ -22,8 +22,8 @@ from .tensor import Tensor
 __version__ = "0.1.0"
 
 __all__ = [
-    "Generator", "Tensor", "arange", "autograd", "backend", "bool", "device", "empty_cache", "enable_grad", "float16",
+    "Generator", "Tensor", "arange", "autograd", "backend", "bool", "data", "device", "empty_cache", "enable_grad", "float16",
     "float32", "float64", "full", "get_num_threads", "grad", "gradcheck", "int32", "int64", "is_grad_enabled",
-    "manual_seed", "memory_stats", "no_grad", "ones", "rand", "record", "set_num_threads", "tensor",
+    "manual_seed", "memory_stats", "nn", "no_grad", "ones", "optim", "rand", "record", "set_num_threads", "tensor",
     "uint8", "uniform", "zeros",
 ]  # fmt: skip

@@ -1,0 +1,17 @@
+"""Data sets, splitting them, and loading them in batches.
+
+>>> from pyengine.data import DataLoader, load_digits, random_split
+>>> train, val, test = random_split(load_digits(), [0.70, 0.15, 0.15], seed=0)
+>>> images, labels = next(iter(DataLoader(train, batch_size=32, shuffle=True, seed=0)))
+>>> images.shape, labels.shape
+((32, 64), (32,))
+"""
+
+from .dataset import Dataset, Subset, TensorDataset
+from .digits import load_digits
+from .loader import DataLoader, default_collate
+from .sampling import permutation, random_split
+
+__all__ = [
+    "DataLoader", "Dataset", "Subset", "TensorDataset", "default_collate", "load_digits", "permutation", "random_split",
+]  # fmt: skip

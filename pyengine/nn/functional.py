@@ -1,0 +1,71 @@
+"""Layers and losses as plain functions of tensors."""
+
+from typing import Any
+
+from ..ops.cross_entropy import CROSS_ENTROPY
+from ..ops.elementwise import RELU
+from ..ops.matmul import LINEAR
+from ..ops.softmax import SOFTMAX
+from ..tape import apply, state
+from ..tensor import Tensor
+
+_WITH_GRAD: dict[str, Any] = {"with_grad": True}
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """input · weightᵀ + bias.
+
+    input   (..., in_features)
+    weight  (out_features, in_features)
+    bias    (out_features,) or None
+    Returns (..., out_features). ValueError where the sizes do not fit, TypeError where the dtypes differ.
+
+    >>> import pyengine as pe
+    >>> linear(pe.tensor([[1.0, 2.0]]), pe.tensor([[1.0, 1.0], [0.0, 3.0]]), pe.tensor([0.5, 0.0]))
+    tensor([[3.5, 6. ]])
+    """
+    out: Tensor = apply(LINEAR, (input, weight) if bias is None else (input, weight, bias))
+    return out
+
+
+def relu(input: Tensor) -> Tensor:
+    """max(x, 0) for each element.
+
+    >>> import pyengine as pe
+    >>> relu(pe.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+    out: Tensor = apply(RELU, (input,))
+    return out
+
+
+def softmax(input: Tensor, dim: int = -1) -> Tensor:
+    """exp(x) / sum(exp(x)) along the axis `dim`: positive, and summing to 1.
+
+    >>> import pyengine as pe
+    >>> softmax(pe.tensor([0.0, 0.0]))
+    tensor([0.5, 0.5])
+    """
+    out: Tensor = apply(SOFTMAX, (input,), {"axis": dim})
+    return out
+
+
+def cross_entropy(input: Tensor, target: Tensor) -> Tensor:
+    """The mean over rows of -log softmax(input)[target]: how surprised the model is by the right answers, in nats.
+
+    input   (rows, classes) logits, the scores before any softmax, float32 or float64
+    target  (rows,) class numbers in [0, classes), int64
+    Returns a single number. ValueError names a label outside the classes, or both shapes where they do not fit.
+
+    Guessing evenly among 10 classes costs log(10):
+
+    >>> import pyengine as pe
+    >>> cross_entropy(pe.zeros(4, 10), pe.tensor([0, 3, 9, 3]))
+    tensor(2.3025851)
+    """
+    # the gradient comes out of the same pass over the logits, so it is made now wherever backward() could ask for it
+    if input.requires_grad and state.grad_enabled:
+        loss: Tensor = apply(CROSS_ENTROPY, (input, target), _WITH_GRAD)[0]
+    else:
+        loss = apply(CROSS_ENTROPY, (input, target))[0]
+    return loss

@@ -1,0 +1,203 @@
+"""What all optimizers share: groups of parameters with their settings, and state for each parameter."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..backend import Array, Device
+from ..nn.parameter import clear_grad, overwrite
+from ..tape import kernels_of, mark_written, wrap
+from ..tensor import Tensor
+
+Group: TypeAlias = dict[str, Any]
+Params: TypeAlias = Iterable[Tensor] | Iterable[Group]
+
+
+class Bucket:
+    """The parameters of a group that one kernel call updates: those with a gradient, on one device, of one dtype."""
+
+    __slots__ = ("arrays", "device", "dtype", "grads", "params")
+
+    def __init__(self, device: Device, dtype: np.dtype) -> None:
+        self.device = device
+        self.dtype = dtype
+        self.params: list[Tensor] = []
+        self.arrays: list[Array] = []
+        self.grads: list[Array] = []
+
+
+class Optimizer:
+    """The base of all optimizers. A subclass passes its settings' defaults on and defines `update(group, bucket)`.
+
+    params    tensors that require a gradient, or dicts with them under "params" and with settings of their own
+    defaults  the settings of parameters that came without
+
+    `param_groups` is a list of dicts, each holding "params" and the settings; change a setting there and the next step uses
+    it. `state` maps a parameter to a dict of tensors (momentum, for example), made when first needed.
+    """
+
+    def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
+        self.defaults = dict(defaults)
+        self.param_groups: list[Group] = []
+        self.state: dict[Tensor, dict[str, Tensor]] = {}
+        self._scalars: dict[tuple[int, str, Device, np.dtype], Array] = {}
+        given: list[Any] = [params] if isinstance(params, Tensor) else list(params)
+        if not given:
+            raise ValueError(
+                f"{type(self).__name__}: there are no parameters to optimize. Was model.parameters(), which can be walked "
+                f"once only, used up before? Call it again, or keep list(model.parameters())"
+            )
+        for entry in given if isinstance(given[0], dict) else [{"params": given}]:
+            self.add_param_group(entry)
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Optimize more parameters: {"params": …} and any settings that differ from the defaults."""
+        if not isinstance(group, Mapping) or "params" not in group:
+            raise TypeError(f"{self._name}: a parameter group is a dict with the key 'params', not {group!r}")
+        params = group["params"]
+        complete = {**self.defaults, **group, "params": [params] if isinstance(params, Tensor) else list(params)}
+        unknown = [name for name in group if name != "params" and name not in self.defaults]
+        if unknown:
+            raise ValueError(f"{self._name}: unknown setting {unknown[0]!r}; there are {', '.join(self.defaults)}")
+        if not complete["params"]:
+            raise ValueError(f"{self._name}: the parameter group has no parameters")
+        known = {id(p) for other in self.param_groups for p in other["params"]}
+        for i, p in enumerate(complete["params"]):
+            if not isinstance(p, Tensor):
+                raise TypeError(f"{self._name}: parameter {i} must be a tensor, not a {type(p).__name__}")
+            if p.node is not None:
+                raise ValueError(
+                    f"{self._name}: parameter {i}, of shape {p.shape}, was computed; only leaves are learned"
+                )
+            if id(p) in known:
+                raise ValueError(f"{self._name}: parameter {i}, of shape {p.shape}, is there twice")
+            known.add(id(p))
+        self.check(complete)
+        self.param_groups.append(complete)
+
+    def check(self, group: Group) -> None:
+        """Raise ValueError for settings out of range; called for each new group."""
+        if not group["lr"] >= 0:
+            raise ValueError(f"{self._name}: lr (the learning rate) must be ≥ 0, not {group['lr']}")
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    # --- stepping
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Move every parameter that has a gradient, in place. Returns what `closure`, called first, returned.
+
+        A parameter without one, such as that of a part of the model that was not used, is passed over.
+        """
+        result = None if closure is None else closure()
+        for group in self.param_groups:
+            for bucket in _buckets(group["params"]):
+                self.update(group, bucket)
+                for p in bucket.params:
+                    mark_written(p)
+        return result
+
+    def update(self, group: Group, bucket: Bucket) -> None:
+        """Overwrite `bucket.arrays` by one step along `bucket.grads`, with the settings of `group`."""
+        raise NotImplementedError(f"{self._name} does not define update()")
+
+    def scalar(self, group: Group, name: str, bucket: Bucket) -> Array:
+        """A setting that may change from step to step, as the one-element array that kernels take.
+
+        The array stays the same one, so a recorded step sees the new value.
+        """
+        key = (id(group), name, bucket.device, bucket.dtype)
+        array = self._scalars.get(key)
+        if array is None:
+            array = self._scalars[key] = np.empty(1, bucket.dtype)
+        array[0] = group[name]
+        return array
+
+    def state_arrays(self, name: str, bucket: Bucket) -> list[Array]:
+        """The arrays `name` of the state of the bucket's parameters, zeros where they are new."""
+        arrays = []
+        for p in bucket.params:
+            held = self.state.setdefault(p, {})
+            if name not in held:
+                zeros = kernels_of(bucket.device).full(p.shape, 0.0, bucket.dtype)
+                held[name] = wrap(zeros, bucket.device)
+            arrays.append(held[name].data)
+        return arrays
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters; with set_to_none=False fill them with zeros."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                clear_grad(p, set_to_none)
+
+    # --- state
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything a resumed training needs: {"state": {index: {name: tensor}}, "param_groups": [settings]}.
+
+        Parameters are numbered through all groups. The tensors share memory with the optimizer.
+        """
+        params = list(self._params())
+        index = {id(p): i for i, p in enumerate(params)}
+        return {
+            "state": {index[id(p)]: dict(self.state[p]) for p in params if p in self.state},
+            "param_groups": [{**g, "params": [index[id(p)] for p in g["params"]]} for g in self.param_groups],
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over the state and settings that `state_dict()` of such an optimizer returned. ValueError where they do not fit."""
+        groups, params = state_dict["param_groups"], list(self._params())
+        sizes, own = [len(g["params"]) for g in groups], [len(g["params"]) for g in self.param_groups]
+        if sizes != own:
+            raise ValueError(f"{self._name}.load_state_dict: the groups hold {sizes} parameters, here {own}")
+        for key, entries in state_dict["state"].items():
+            for name, value in entries.items():
+                if np.shape(value) != params[int(key)].shape:
+                    raise ValueError(
+                        f"{self._name}.load_state_dict: {name} of parameter {key} has shape {np.shape(value)}, "
+                        f"the parameter {params[int(key)].shape}"
+                    )
+        for own_group, group in zip(self.param_groups, groups, strict=True):
+            own_group.update({name: value for name, value in group.items() if name != "params"})
+        self.state.clear()
+        for key, entries in state_dict["state"].items():
+            self._load_entries(params[int(key)], entries)
+
+    def _load_entries(self, parameter: Tensor, entries: Mapping[str, Any]) -> None:
+        held = self.state.setdefault(parameter, {})
+        for name, value in entries.items():
+            held[name] = wrap(
+                kernels_of(parameter.device).full(parameter.shape, 0.0, parameter.dtype), parameter.device
+            )
+            overwrite(held[name], value)
+
+    def _params(self) -> Iterator[Tensor]:
+        for group in self.param_groups:
+            yield from group["params"]
+
+    def __repr__(self) -> str:
+        lines = []
+        for group in self.param_groups:
+            count = sum(p.numel() for p in group["params"])
+            settings = ", ".join(f"{name}={value}" for name, value in group.items() if name != "params")
+            lines.append(f"{self._name}({settings})  # {count:,} parameters")
+        return "\n".join(lines)
+
+
+def _buckets(params: list[Tensor]) -> Iterable[Bucket]:
+    buckets: dict[tuple[Device, np.dtype], Bucket] = {}
+    for p in params:
+        grad = p.grad
+        if grad is None:
+            continue
+        array = p.data
+        bucket = buckets.get((p.device, array.dtype))
+        if bucket is None:
+            bucket = buckets[p.device, array.dtype] = Bucket(p.device, array.dtype)
+        bucket.params.append(p)
+        bucket.arrays.append(array)
+        bucket.grads.append(grad.data)
+    return buckets.values()
