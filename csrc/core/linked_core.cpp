@@ -1,0 +1,15 @@
+#include "core/linked_core.h"
+
+#include <algorithm>
+
+#include "core/cpu_info.h"
+
+namespace pe {
+
+void use_linked_core() {
+  set_core(&kLinkedCore);
+  set_cache_limit(std::min(kDefaultCacheLimit, usable_memory() / 4));
+  num_threads();
+}
+
+}  // namespace pe
