@@ -15,6 +15,7 @@ from .backend import device
 from .creation import arange, full, ones, tensor, zeros
 from .dtypes import bool_ as bool
 from .dtypes import float16, float32, float64, int32, int64, uint8
+from .function import Function, checkpoint, detect_anomaly
 from .random import Generator, manual_seed, rand, uniform
 from .record import record
 from .tensor import Tensor
@@ -22,8 +23,8 @@ from .tensor import Tensor
 __version__ = "0.1.0"
 
 __all__ = [
-    "Generator", "Tensor", "arange", "autograd", "backend", "bool", "data", "device", "empty_cache", "enable_grad", "float16",
-    "float32", "float64", "full", "get_num_threads", "grad", "gradcheck", "int32", "int64", "is_grad_enabled",
-    "manual_seed", "memory_stats", "nn", "no_grad", "ones", "optim", "rand", "record", "set_num_threads", "tensor",
-    "uint8", "uniform", "zeros",
+    "Function", "Generator", "Tensor", "arange", "autograd", "backend", "bool", "checkpoint", "data",
+    "detect_anomaly", "device", "empty_cache", "enable_grad", "float16", "float32", "float64", "full",
+    "get_num_threads", "grad", "gradcheck", "int32", "int64", "is_grad_enabled", "manual_seed", "memory_stats",
+    "nn", "no_grad", "ones", "optim", "rand", "record", "set_num_threads", "tensor", "uint8", "uniform", "zeros",
 ]  # fmt: skip

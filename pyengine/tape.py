@@ -11,6 +11,7 @@ for.
 """
 
 import contextlib
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -66,7 +67,7 @@ class Version:
 class Node:
     """One executed operation: an inner point of the graph."""
 
-    __slots__ = ("attrs", "clock", "device", "edges", "op", "saved", "version")
+    __slots__ = ("__weakref__", "attrs", "clock", "device", "edges", "op", "saved", "version")
 
     requires_grad = True
 
@@ -93,6 +94,7 @@ class OutputNode(Node):
 
 class _State(threading.local):
     grad_enabled = True
+    deliver: "Callable[[Value, Any, bool], None] | None" = None  # of the backward pass that is running
 
 
 class _Clock:
@@ -111,10 +113,18 @@ NO_ATTRS: dict[str, Any] = {}
 # Wraps a device's kernels while a recorder or profiler watches; None, the usual case, costs one test.
 observer: Callable[[Device], Kernels] | None = None
 
+# Sees each node and the array or arrays that it made, under detect_anomaly; None costs one test.
+tracer: Callable[[Node, Any], None] | None = None
+gradient_check: Callable[[Node, Sequence[Any]], None] | None = None
+
+# Functions on the gradient of a node or leaf, by its id; empty, the usual case, costs one test.
+hooks: dict[int, list[Callable[[Any], Any]]] = {}
+
 # The class that results get. tensor.py puts its Tensor here; the tape itself needs no more than Value.
 result_class: type[Value] = Value
 
 _new = object.__new__
+_PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 def kernels_of(device: Device) -> Kernels:
@@ -146,11 +156,11 @@ def apply(op: Op, tensors: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS) -> A
         for t in tensors:
             arrays.append(t.data)
             if t.device is not device:
-                raise _located(_device_mismatch(op, tensors))
+                raise located(_device_mismatch(op, tensors))
             if t.requires_grad:
                 track = True
     except AttributeError:
-        raise _located(_not_a_tensor(op, tensors)) from None
+        raise located(_not_a_tensor(op, tensors)) from None
     try:
         out, saved = op.forward(device.kernels if observer is None else observer(device), *arrays, **attrs)
     except (ValueError, TypeError, IndexError) as error:
@@ -160,17 +170,12 @@ def apply(op: Op, tensors: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS) -> A
             return tuple([None if o is None else wrap(o, device) for o in out])
         node = None
     else:
-        node = _new(Node)
-        node.op = op
-        node.attrs = attrs
-        node.saved = saved
-        node.edges = tuple([t.node or t for t in tensors])
-        node.device = device
-        node.clock = clock.now
-        node.version = None
+        node = make_node(op, tensors, attrs, saved, device)
+        if tracer is not None:
+            tracer(node, out)
         if out.__class__ is tuple:
             return tuple(
-                [None if o is None else wrap(o, device, _output(node, i, len(out))) for i, o in enumerate(out)]
+                [None if o is None else wrap(o, device, output_node(node, i, len(out))) for i, o in enumerate(out)]
             )
     # wrap(), written out: the call would cost a tenth of a small operation
     result = _new(result_class)
@@ -183,7 +188,21 @@ def apply(op: Op, tensors: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS) -> A
     return result
 
 
-def _output(node: Node, index: int, outputs: int) -> OutputNode | None:
+def make_node(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], saved: tuple[Any, ...], device: Device) -> Node:
+    """The node of an operation that ran on `tensors`."""
+    node = _new(Node)
+    node.op = op
+    node.attrs = attrs
+    node.saved = saved
+    node.edges = tuple([t.node or t for t in tensors])
+    node.device = device
+    node.clock = clock.now
+    node.version = None
+    return node
+
+
+def output_node(node: Node, index: int, outputs: int) -> OutputNode | None:
+    """The node of one of several outputs."""
     out = OutputNode()
     out.op, out.attrs, out.saved, out.edges = node.op, NO_ATTRS, (), (node,)
     out.device, out.clock, out.version = node.device, node.clock, None
@@ -206,13 +225,11 @@ def _explain(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], error: Excep
     try:
         op.infer([Spec(t.data.shape, t.data.dtype) for t in tensors], attrs)
     except (ValueError, TypeError, IndexError) as worded:
-        raise _located(worded) from None
-    raise _located(error)
+        raise located(worded) from None
+    raise located(error)
 
 
 def _device_mismatch(op: Op, tensors: Sequence[Any]) -> Exception:
-    if not all(isinstance(t, Value) for t in tensors):  # a NumPy array has a `.device` too
-        return _not_a_tensor(op, tensors)
     places = ", ".join(str(t.device) for t in tensors)
     return ValueError(f"{op.name}: operands live on different devices ({places}); move them to one with .to(device)")
 
@@ -222,14 +239,18 @@ def _not_a_tensor(op: Op, tensors: Sequence[Any]) -> Exception:
     return TypeError(f"{op.name}: operand {i} is a {type(other).__name__}, not a tensor; wrap it: pe.tensor(…)")
 
 
-def _located(error: Exception) -> Exception:
-    """Add the line of the user's program that led here, found as the first frame outside this package."""
-    frame = sys._getframe(1)
-    package = __name__.partition(".")[0]
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
-        frame = frame.f_back
-    error.add_note(f"in {frame.f_code.co_filename}, line {frame.f_lineno}")
+def located(error: Exception) -> Exception:
+    """Add the line of the user's program that led here."""
+    error.add_note(f"in {user_line()}")
     return error
+
+
+def user_line() -> str:
+    """File and line of the user's program that is running: the innermost frame outside this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}, line {frame.f_lineno}"
 
 
 # --- in-place writes
@@ -283,7 +304,22 @@ def backward(
     Gradients are arrays, or tensors under create_graph. `shared` says that the gradient's memory may be somebody else's
     too, so that it must be copied before it is kept. Iterative, so a chain of any length works.
     """
+    outer, state.deliver = state.deliver, deliver
+    try:
+        _walk(roots, grads, deliver, retain_graph, create_graph)
+    finally:
+        state.deliver = outer
+
+
+def _walk(
+    roots: Sequence[Value],
+    grads: Sequence[Any],
+    deliver: Callable[[Value, Any, bool], None],
+    retain_graph: bool,
+    create_graph: bool,
+) -> None:
     pending: dict[Node, Any] = {}
+    hooked: dict[int, tuple[Value, Any]] = {}  # leaves whose hooks wait for the whole gradient
     waiting = _count_consumers([r.node for r in roots if r.node is not None])
     for root, grad in zip(roots, grads, strict=True):
         if root.node is None:
@@ -294,7 +330,11 @@ def backward(
     while ready:
         node = ready.pop()
         arrived = pending.pop(node, None)
+        if hooks and arrived is not None and id(node) in hooks:
+            arrived = _run_hooks(node, arrived, create_graph)
         contributions = _differentiate(node, arrived, create_graph)
+        if gradient_check is not None:
+            gradient_check(node, contributions)
         for edge, grad in zip(node.edges, contributions, strict=True):
             if isinstance(edge, Node):
                 if grad is not None:
@@ -306,10 +346,16 @@ def backward(
                 if waiting[edge] == 0:
                     ready.append(edge)
             elif grad is not None and edge.requires_grad:
-                deliver(edge, grad, grad is arrived or retain_graph)
+                if hooks and id(edge) in hooks:
+                    before = hooked.get(id(edge))
+                    hooked[id(edge)] = (edge, grad if before is None else _sum(before[1], grad, edge, create_graph))
+                else:
+                    deliver(edge, grad, grad is arrived or retain_graph)
         if not retain_graph:
             node.saved = None
             node.edges = ()
+    for leaf, grad in hooked.values():
+        deliver(leaf, _run_hooks(leaf, grad, create_graph), True)
 
 
 def _count_consumers(roots: Sequence[Node]) -> dict[Node, int]:
@@ -350,12 +396,25 @@ def _differentiate(node: Node, arrived: Any, create_graph: bool) -> Sequence[Any
 
 def _accumulate(pending: dict[Node, Any], node: Node, grad: Any, create_graph: bool) -> None:
     before = pending.get(node)
-    if before is None:
-        pending[node] = grad
-    elif create_graph:
-        pending[node] = before + grad
-    else:
-        pending[node] = kernels_of(node.device).add(before, grad)
+    pending[node] = grad if before is None else _sum(before, grad, node, create_graph)
+
+
+def _sum(a: Any, b: Any, at: Node | Value, create_graph: bool) -> Any:
+    return a + b if create_graph else kernels_of(at.device).add(a, b)
+
+
+def _run_hooks(target: Node | Value, grad: Any, create_graph: bool) -> Any:
+    """What the hooks of a node or leaf make of its gradient: each may look at it or return another."""
+    seen = grad if create_graph else wrap(grad, target.device)
+    for hook in tuple(hooks[id(target)]):
+        replaced = hook(seen)
+        if replaced is not None:
+            if replaced.shape != seen.shape or replaced.dtype != seen.dtype:
+                raise ValueError(
+                    f"hook: returned {replaced.dtype}{replaced.shape} for a gradient {seen.dtype}{seen.shape}"
+                )
+            seen = replaced
+    return seen if create_graph else seen.data
 
 
 def _place(pending: dict[Node, Any], node: Node, index: int, outputs: int, grad: Any) -> None:
@@ -395,7 +454,7 @@ def _saved_tensors(node: Node, outputs: int) -> tuple[Any, ...]:
     assert node.saved is not None
     linked = []
     for value, source in zip(node.saved, node.op.saves, strict=False):
-        edge: Any = node.edges[source] if source >= 0 else node if outputs == 1 else _output(node, ~source, outputs)
+        edge: Any = node.edges[source] if source >= 0 else node if outputs == 1 else output_node(node, ~source, outputs)
         if value is None or isinstance(edge, Value):
             linked.append(None if value is None else edge)
         else:

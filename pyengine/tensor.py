@@ -4,6 +4,8 @@ Its methods only delegate: arithmetic is in the kernels, rules and errors in the
 named ones are in methods/, by family.
 """
 
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy as np
 from . import dtypes, tape
 from .backend import Array, Device, array_from, encode_index
 from .backend import device as find_device
-from .methods import ElementwiseMethods, MatmulMethods, ReduceMethods, ViewMethods
+from .methods import ElementwiseMethods, InplaceMethods, MatmulMethods, ReduceMethods, ViewMethods
 from .ops.copy import COPY
 from .ops.elementwise import ADD, DIV, MUL, NEG, SUB
 from .ops.views import GETITEM
@@ -20,7 +22,7 @@ from .tape import apply, kernels_of, mark_written, share_version, wrap
 Shape = tuple[int, ...]
 
 
-class Tensor(ElementwiseMethods, MatmulMethods, ReduceMethods, ViewMethods):
+class Tensor(ElementwiseMethods, InplaceMethods, MatmulMethods, ReduceMethods, ViewMethods):
     """A multi-dimensional array that can be differentiated. Make one with `pe.tensor`.
 
     data           the array: `numpy.ndarray` on a CPU; share it at your own risk
@@ -169,6 +171,18 @@ class Tensor(ElementwiseMethods, MatmulMethods, ReduceMethods, ViewMethods):
     def __neg__(self) -> "Tensor":
         return apply(NEG, (self,))
 
+    def __iadd__(self, other: Any) -> "Tensor":
+        return self.add_(other)
+
+    def __isub__(self, other: Any) -> "Tensor":
+        return self.sub_(other)
+
+    def __imul__(self, other: Any) -> "Tensor":
+        return self.mul_(other)
+
+    def __itruediv__(self, other: Any) -> "Tensor":
+        return self.div_(other)
+
     def _operand(self, other: Any) -> "Tensor":
         """The other side of an operator as a tensor: a Python number takes this tensor's dtype where it fits."""
         if isinstance(other, Tensor):
@@ -222,6 +236,33 @@ class Tensor(ElementwiseMethods, MatmulMethods, ReduceMethods, ViewMethods):
 
     # --- gradients
 
+    def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> "HookHandle":
+        """Call `hook(gradient)` in each backward pass, when this tensor's gradient is complete; it may return another.
+
+        >>> import pyengine as pe
+        >>> x = pe.ones(2, requires_grad=True)
+        >>> handle = x.register_hook(lambda g: g * 10)
+        >>> x.sum().backward()
+        >>> handle.remove()
+        >>> x.grad
+        tensor([10., 10.])
+        """
+        if not self.requires_grad:
+            raise RuntimeError("register_hook(): this tensor gets no gradient; set requires_grad first")
+        return HookHandle(self.node or self, hook)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this computed tensor in `.grad` too; leaves keep theirs anyway."""
+        if self.node is not None:
+            me = weakref.ref(self)
+
+            def keep(gradient: "Tensor") -> None:
+                tensor = me()
+                if tensor is not None:
+                    tensor.grad = gradient.detach()
+
+            self.register_hook(keep)
+
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
         """Start or stop tracking operations on this leaf."""
         if self.node is not None:
@@ -259,6 +300,23 @@ class Tensor(ElementwiseMethods, MatmulMethods, ReduceMethods, ViewMethods):
             retain_graph=keep,
             create_graph=create_graph,
         )
+
+
+class HookHandle:
+    """Takes a hook away again."""
+
+    def __init__(self, target: Any, hook: Callable[[Tensor], Tensor | None]) -> None:
+        self._key, self._hook = id(target), hook
+        if self._key not in tape.hooks:
+            tape.hooks[self._key] = []
+            weakref.finalize(target, tape.hooks.pop, self._key, None)
+        tape.hooks[self._key].append(hook)
+
+    def remove(self) -> None:
+        """Stop calling the hook; a second time does nothing."""
+        registered = tape.hooks.get(self._key, [])
+        if self._hook in registered:
+            registered.remove(self._hook)
 
 
 def _is_dtype(name: str) -> bool:

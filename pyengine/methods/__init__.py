@@ -4,8 +4,9 @@ They are mixed into `pyengine.Tensor`, which itself has the operators, the conve
 """
 
 from .elementwise import ElementwiseMethods
+from .inplace import InplaceMethods
 from .matmul import MatmulMethods
 from .reduce import ReduceMethods
 from .views import ViewMethods
 
-__all__ = ["ElementwiseMethods", "MatmulMethods", "ReduceMethods", "ViewMethods"]
+__all__ = ["ElementwiseMethods", "InplaceMethods", "MatmulMethods", "ReduceMethods", "ViewMethods"]

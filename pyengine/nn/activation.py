@@ -15,5 +15,5 @@ class ReLU(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Any shape to the same shape."""
-        return apply(RELU, (input,))
+        out: Tensor = apply(RELU, (input,))
+        return out

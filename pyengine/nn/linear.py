@@ -57,10 +57,9 @@ class Linear(Module):
         self.bias = drawn(out_features) if bias else None
 
     def forward(self, input: Tensor) -> Tensor:
-        """(..., in_features) to (..., out_features)."""
         bias = self.bias
-        return apply(LINEAR, (input, self.weight) if bias is None else (input, self.weight, bias))
+        out: Tensor = apply(LINEAR, (input, self.weight) if bias is None else (input, self.weight, bias))
+        return out
 
     def extra_repr(self) -> str:
-        """The sizes."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

@@ -6,6 +6,9 @@ import numpy as np
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
+# NaN and Inf come and go as IEEE 754 says, without NumPy's warnings, as in the native kernels. Used as a decorator.
+ieee = np.errstate(all="ignore")
+
 
 def result(value: Any, out: Array | None, dtype: np.dtype | None = None) -> Array:
     """`value` as an array (never a NumPy scalar), or written into `out`."""

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from ._common import Array, float_only
+from ._common import Array, float_only, ieee
 from .softmax import softmax
 
 __all__ = ["cross_entropy"]
 
 
+@ieee
 def cross_entropy(
     logits: Array,
     labels: Array,
@@ -24,9 +25,8 @@ def cross_entropy(
         raise ValueError(f"cross_entropy: labels[{row}] is {labels[row]}, outside the {classes} classes")
     shifted = logits - logits.max(axis=1, keepdims=True) if rows and classes else logits
     picked = shifted[np.arange(rows), labels]
-    with np.errstate(invalid="ignore"):
-        losses = np.log(np.exp(shifted).sum(axis=1)) - picked
-        loss = np.asarray(losses.sum() / np.asarray(rows, losses.dtype), logits.dtype)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - picked
+    loss = np.asarray(losses.sum() / np.asarray(rows, losses.dtype), logits.dtype)
     grad = None
     if with_grad:
         grad = softmax(logits)

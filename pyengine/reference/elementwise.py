@@ -2,42 +2,48 @@
 
 import numpy as np
 
-from ._common import Array, float_only, result, same_dtype
+from ._common import Array, float_only, ieee, result, same_dtype
 
 __all__ = ["add", "div", "mul", "neg", "relu", "relu_backward", "sub"]
 
 
+@ieee
 def add(a: Array, b: Array, out: Array | None = None) -> Array:
     same_dtype("add", a, b)
     return result(a + b, out)
 
 
+@ieee
 def sub(a: Array, b: Array, out: Array | None = None) -> Array:
     same_dtype("sub", a, b)
     return result(a - b, out)
 
 
+@ieee
 def mul(a: Array, b: Array, out: Array | None = None) -> Array:
     same_dtype("mul", a, b)
     return result(a * b, out)
 
 
+@ieee
 def div(a: Array, b: Array, out: Array | None = None) -> Array:
     same_dtype("div", a, b)
     float_only("div", a)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return result(a / b, out)
+    return result(a / b, out)
 
 
+@ieee
 def neg(a: Array, out: Array | None = None) -> Array:
     return result(-a, out)
 
 
+@ieee
 def relu(a: Array, out: Array | None = None) -> Array:
     float_only("relu", a)
     return result(np.maximum(a, np.zeros((), a.dtype)), out)
 
 
+@ieee
 def relu_backward(grad: Array, y: Array, out: Array | None = None) -> Array:
     same_dtype("relu_backward", grad, y)
     if grad.shape != y.shape:

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from ._common import Array, float_only, result, same_dtype
+from ._common import Array, float_only, ieee, result, same_dtype
 
 __all__ = ["matmul"]
 
 
+@ieee
 def matmul(a: Array, b: Array, bias: Array | None = None, act: str | None = None, out: Array | None = None) -> Array:
     same_dtype("matmul", a, b)
     float_only("matmul", a)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._common import Array, result
+from ._common import Array, ieee, result
 
 __all__ = ["uniform"]
 
@@ -33,6 +33,7 @@ def words(seed: int, start: int, count: int) -> np.ndarray[Any, Any]:
     return np.choose(lanes.astype(np.intp), c)
 
 
+@ieee
 def uniform(
     state: Array,
     shape: tuple[int, ...],

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from ._common import Array
+from ._common import Array, ieee
 
 __all__ = ["sgd_step"]
 
 
+@ieee
 def sgd_step(
     params: Sequence[Array],
     grads: Sequence[Array],

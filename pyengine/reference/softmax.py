@@ -5,22 +5,23 @@ Subtracting the maximum changes nothing in exact arithmetic and keeps exp from o
 
 import numpy as np
 
-from ._common import Array, float_only, result, same_dtype
+from ._common import Array, float_only, ieee, result, same_dtype
 
 __all__ = ["softmax", "softmax_backward"]
 
 
+@ieee
 def softmax(a: Array, out: Array | None = None) -> Array:
     float_only("softmax", a)
     if a.ndim == 0:
         raise ValueError("softmax: needs at least one axis")
     if a.size == 0:
         return result(a.copy(), out)
-    with np.errstate(invalid="ignore"):
-        e = np.exp(a - a.max(axis=-1, keepdims=True))
-        return result(e / e.sum(axis=-1, keepdims=True), out)
+    e = np.exp(a - a.max(axis=-1, keepdims=True))
+    return result(e / e.sum(axis=-1, keepdims=True), out)
 
 
+@ieee
 def softmax_backward(grad: Array, y: Array, out: Array | None = None) -> Array:
     same_dtype("softmax_backward", grad, y)
     if grad.shape != y.shape:
