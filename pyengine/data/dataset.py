@@ -74,7 +74,10 @@ class Subset:
 
     def __init__(self, dataset: Dataset[Any], indices: "Sequence[int] | Array") -> None:
         self.dataset = dataset
-        self.indices = np.asarray(indices, np.int64)
+        found = np.asarray(indices)
+        if found.size and found.dtype.kind not in "iu":
+            raise TypeError(f"Subset: indices must be whole numbers, not {found.dtype}")
+        self.indices = found.astype(np.int64)
         if self.indices.ndim != 1:
             raise ValueError(f"Subset: indices must be a list of sample numbers, not of shape {self.indices.shape}")
         outside = np.flatnonzero((self.indices < 0) | (self.indices >= len(dataset)))

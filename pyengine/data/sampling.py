@@ -57,6 +57,8 @@ def random_split(
 
 
 def _sizes(n: int, lengths: Sequence[int] | Sequence[float]) -> list[int]:
+    if not lengths:
+        raise ValueError("random_split: no lengths, so no parts to split into")
     if any(not part >= 0 for part in lengths):
         raise ValueError(f"random_split: {list(lengths)} holds a negative length")
     if all(isinstance(part, int | np.integer) for part in lengths):

@@ -154,17 +154,22 @@ class Optimizer:
         if sizes != own:
             raise ValueError(f"{self._name}.load_state_dict: the groups hold {sizes} parameters, here {own}")
         for key, entries in state_dict["state"].items():
-            for name, value in entries.items():
-                if np.shape(value) != params[int(key)].shape:
-                    raise ValueError(
-                        f"{self._name}.load_state_dict: {name} of parameter {key} has shape {np.shape(value)}, "
-                        f"the parameter {params[int(key)].shape}"
-                    )
+            self._check_entries(int(key), entries, params)
         for own_group, group in zip(self.param_groups, groups, strict=True):
             own_group.update({name: value for name, value in group.items() if name != "params"})
         self.state.clear()
         for key, entries in state_dict["state"].items():
             self._load_entries(params[int(key)], entries)
+
+    def _check_entries(self, key: int, entries: Mapping[str, Any], params: list[Tensor]) -> None:
+        if not 0 <= key < len(params):
+            raise ValueError(f"{self._name}.load_state_dict: state of parameter {key}, but there are {len(params)}")
+        for name, value in entries.items():
+            if np.shape(value) != params[key].shape:
+                raise ValueError(
+                    f"{self._name}.load_state_dict: {name} of parameter {key} has shape {np.shape(value)}, "
+                    f"the parameter {params[key].shape}"
+                )
 
     def _load_entries(self, parameter: Tensor, entries: Mapping[str, Any]) -> None:
         held = self.state.setdefault(parameter, {})
