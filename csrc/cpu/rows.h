@@ -1,0 +1,66 @@
+// An array seen as rows along its last axis, for the kernels that work row by row.
+#pragma once
+
+#include <algorithm>
+
+#include "core/array.h"
+#include "core/vec.h"
+
+namespace pe {
+
+// Row r of an array of any strides. Outer axes that can be walked as one are merged, so that finding a row of a
+// contiguous array of any rank is one multiplication.
+template <class T>
+class Rows {
+ public:
+  explicit Rows(const Array& a) : data_(a.as<T>()) {
+    if (a.ndim > 0) {
+      length = a.shape[a.ndim - 1];
+      stride = a.strides[a.ndim - 1];
+    }
+    for (int i = 0; i + 1 < a.ndim; ++i) {
+      count *= a.shape[i];
+      if (a.shape[i] == 1) continue;
+      if (axes_ > 0 && strides_[axes_ - 1] == a.strides[i] * a.shape[i]) {
+        shape_[axes_ - 1] *= a.shape[i];
+        strides_[axes_ - 1] = a.strides[i];
+      } else {
+        shape_[axes_] = a.shape[i];
+        strides_[axes_++] = a.strides[i];
+      }
+    }
+  }
+
+  T* operator[](int64_t row) const {
+    int64_t offset = 0;
+    for (int i = axes_ - 1; i > 0; --i) {
+      offset += row % shape_[i] * strides_[i];
+      row /= shape_[i];
+    }
+    return data_ + offset + (axes_ > 0 ? row * strides_[0] : 0);
+  }
+
+  int64_t count = 1;   // how many rows
+  int64_t length = 1;  // elements of a row
+  int64_t stride = 1;  // between two elements of a row
+
+ private:
+  T* data_;
+  int axes_ = 0;
+  int64_t shape_[kMaxDims] = {};
+  int64_t strides_[kMaxDims] = {};
+};
+
+// Rows that one task works on: about `elements` of them, a multiple of the vector's lanes.
+template <class T>
+inline int64_t rows_per_task(int64_t row_length, int64_t elements = 16384) {
+  const int64_t rows = elements / std::max<int64_t>(row_length, 1);
+  return std::max<int64_t>(rows / kLanes<T> * kLanes<T>, row_length >= elements ? 1 : kLanes<T>);
+}
+
+template <class T>
+inline void copy_strided(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) to[i * to_stride] = from[i * from_stride];
+}
+
+}  // namespace pe
