@@ -1,9 +1,9 @@
 // Philox4x32-10, the counter-based random numbers of J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel
 // random numbers: as easy as 1, 2, 3", SC 2011.
 //
-// A block cipher turns the number of a block into four random words; the seed is its key. There is no state to hand from
-// one draw to the next, so any thread and any backend can make any part of the stream: word i is lane i mod 4 of block
-// i div 4.
+// A block cipher turns the number of a block into four random words; the seed is its key. There is no state to hand
+// from one draw to the next, so any thread and any backend can make any part of the stream: word i is lane i mod 4 of
+// block i div 4.
 #pragma once
 
 #include <array>

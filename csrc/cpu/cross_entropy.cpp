@@ -24,8 +24,8 @@ struct Labels {
 void check_labels(const Labels& labels, int64_t rows, int64_t classes) {
   for (int64_t r = 0; r < rows; ++r) {
     if (static_cast<uint64_t>(labels[r]) >= static_cast<uint64_t>(classes))
-      throw ShapeError("cross_entropy: labels[" + std::to_string(r) + "] is " + std::to_string(labels[r]) +
-                       ", outside the " + std::to_string(classes) + " classes");
+      throw ShapeError("labels[" + std::to_string(r) + "] is " + std::to_string(labels[r]) + ", outside the " +
+                       std::to_string(classes) + " classes");
   }
 }
 

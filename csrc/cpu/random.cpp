@@ -1,11 +1,12 @@
 // uniform: out[i] = low + u[i] · (high - low) with u[i] in [0, 1) from the Philox stream of (seed, offset).
 //
-// float32 takes the upper 24 bits of one word, float64 53 bits of two; all is computed in float64 and rounded once to T,
-// with no fused multiply-add, so that the bits are those of pyengine/reference/random.py on every backend. Ten rounds of
-// two 32-bit multiplications make four words: limited by integer arithmetic, not by memory. The idea: words are made for
-// a few hundred elements at a time, several blocks of the cipher side by side, then converted as whole vectors.
-#include "core/parallel.h"
+// float32 takes the upper 24 bits of one word, float64 53 bits of two; all is computed in float64 and rounded once to
+// T, with no fused multiply-add, so that the bits are those of pyengine/reference/random.py on every backend. Ten
+// rounds of two 32-bit multiplications make four words: limited by integer arithmetic, not by memory. The idea: words
+// are made for a few hundred elements at a time, several blocks of the cipher side by side, then converted as whole
+// vectors.
 #include "core/random.h"
+#include "core/parallel.h"
 #include "cpu/rows.h"
 #include "cpu/vec_math.h"
 #include "kernels.h"
@@ -24,7 +25,8 @@ struct Range {
   double low, span;
 };
 
-// words[i] = word `start` + i of the stream; start is a multiple of 4. Writes whole blocks: up to 3 words beyond `count`.
+// words[i] = word `start` + i of the stream; start is a multiple of 4. Writes whole blocks: up to 3 words beyond
+// `count`.
 void make_words(uint64_t seed, uint64_t start, int64_t count, uint32_t* words) {
   for (int64_t i = 0; i < count; i += 4) {
     const auto block = philox::block(seed, (start + static_cast<uint64_t>(i)) / 4);
@@ -32,9 +34,7 @@ void make_words(uint64_t seed, uint64_t start, int64_t count, uint32_t* words) {
   }
 }
 
-inline Vec<double> scaled(Vec<double> u, Range range) {
-  return range.low + rounded(u * range.span);
-}
+inline Vec<double> scaled(Vec<double> u, Range range) { return range.low + rounded(u * range.span); }
 
 constexpr int W = kLanes<double>;
 typedef uint32_t WordVec __attribute__((vector_size(W * 4), may_alias, aligned(4)));
