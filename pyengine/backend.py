@@ -29,6 +29,9 @@ class Device:
         self.name = name
         self.kernels = kernels
 
+    def __reduce__(self) -> Any:
+        return device, (self.name,)  # copying or unpickling a tensor finds this very device again
+
     def __repr__(self) -> str:
         return f"device({self.name!r})"
 

@@ -230,6 +230,8 @@ def _explain(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], error: Excep
 
 
 def _device_mismatch(op: Op, tensors: Sequence[Any]) -> Exception:
+    if not all(isinstance(t, Value) for t in tensors):  # a NumPy array has a `.device` too
+        return _not_a_tensor(op, tensors)
     places = ", ".join(str(t.device) for t in tensors)
     return ValueError(f"{op.name}: operands live on different devices ({places}); move them to one with .to(device)")
 

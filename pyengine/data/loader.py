@@ -48,7 +48,8 @@ class DataLoader:
             raise ValueError("DataLoader: the data set is empty")
         if drop_last and len(dataset) < batch_size:
             raise ValueError(
-                f"DataLoader: {len(dataset)} samples make no batch of {batch_size}, and drop_last=True leaves out smaller ones"
+                f"DataLoader: {len(dataset)} samples make no batch of {batch_size}, "
+                f"and drop_last=True leaves out smaller ones"
             )
         self.dataset = dataset
         self.batch_size = int(batch_size)
@@ -97,7 +98,7 @@ def default_collate(samples: Sequence[Any]) -> Any:
     for i, array in enumerate(arrays):
         if array.shape != arrays[0].shape:
             raise ValueError(
-                f"DataLoader: samples of shapes {arrays[0].shape} and {array.shape} (the first and number {i} of a batch) "
-                f"do not stack; pass a collate_fn that pads them"
+                f"DataLoader: samples of shapes {arrays[0].shape} and {array.shape} (numbers 0 and {i} of a batch) do "
+                f"not stack; pass a collate_fn that pads them"
             )
     return Tensor(np.stack(arrays), device=first.device if isinstance(first, Tensor) else None)

@@ -16,8 +16,8 @@ Indices: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 def permutation(n: int, generator: Generator | None = None) -> Indices:
     """The numbers 0 … n-1 in an even random order.
 
-    Each number gets a random key from the generator's Philox stream and the numbers are sorted by key. So the order depends
-    on the seed alone, not on the NumPy version, as that of `numpy.random` may.
+    Each number gets a random key from the generator's Philox stream and the numbers are sorted by key. So the order
+    depends on the seed alone, not on the NumPy version, as that of `numpy.random` may.
 
     >>> sorted(permutation(5)) == list(range(5))
     True
@@ -41,7 +41,7 @@ def random_split(
 ) -> list[Subset]:
     """Disjoint random parts of a data set.
 
-    lengths    how many samples each part gets, or fractions that add up to 1; fractions are rounded down and the samples
+    lengths    how many samples each part gets, or fractions that add up to 1; they are rounded down, and the samples
                left over are dealt to the first parts, one each
     seed       the same seed gives the same parts; without one, and without a generator, `pe.manual_seed` decides
     ValueError where the lengths do not add up, or a fraction leaves its part empty.

@@ -15,5 +15,5 @@ class ReLU(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        out: Tensor = apply(RELU, (input,))
-        return out
+        """Any shape to the same shape."""
+        return apply(RELU, (input,))

@@ -9,7 +9,8 @@ from .module import Module
 class Sequential(Module):
     """Modules one after the other, each called with what the one before returned.
 
-    Takes modules, or one dict of names and modules. Indexing gives a module, a slice a Sequential that shares them.
+    Takes modules, or one dict of names and modules. Indexing gives a module, a slice a Sequential that shares
+    them; after a `del model[i]` they are numbered anew.
 
     >>> from pyengine import nn
     >>> model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2))
@@ -36,6 +37,7 @@ class Sequential(Module):
             self.add_module(name, module)
 
     def forward(self, input: Any) -> Any:
+        """What the last module returns."""
         for module in self._chain:
             input = module(input)
         return input
@@ -66,6 +68,13 @@ class Sequential(Module):
 
     def __setitem__(self, index: int, module: Module) -> None:
         self.add_module(self._name(index), module)
+
+    def __delitem__(self, index: int) -> None:
+        kept = [m for i, m in enumerate(self._chain) if i != self._position(index)]
+        for name in dict(self.named_children()):
+            delattr(self, name)
+        for i, module in enumerate(kept):
+            self.add_module(str(i), module)
 
     def append(self, module: Module) -> "Sequential":
         """Add a module at the end; returns the container."""

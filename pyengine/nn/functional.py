@@ -24,8 +24,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> linear(pe.tensor([[1.0, 2.0]]), pe.tensor([[1.0, 1.0], [0.0, 3.0]]), pe.tensor([0.5, 0.0]))
     tensor([[3.5, 6. ]])
     """
-    out: Tensor = apply(LINEAR, (input, weight) if bias is None else (input, weight, bias))
-    return out
+    return apply(LINEAR, (input, weight) if bias is None else (input, weight, bias))
 
 
 def relu(input: Tensor) -> Tensor:
@@ -35,8 +34,7 @@ def relu(input: Tensor) -> Tensor:
     >>> relu(pe.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    out: Tensor = apply(RELU, (input,))
-    return out
+    return apply(RELU, (input,))
 
 
 def softmax(input: Tensor, dim: int = -1) -> Tensor:
@@ -46,8 +44,7 @@ def softmax(input: Tensor, dim: int = -1) -> Tensor:
     >>> softmax(pe.tensor([0.0, 0.0]))
     tensor([0.5, 0.5])
     """
-    out: Tensor = apply(SOFTMAX, (input,), {"axis": dim})
-    return out
+    return apply(SOFTMAX, (input,), {"axis": dim})
 
 
 def cross_entropy(input: Tensor, target: Tensor) -> Tensor:
@@ -65,7 +62,5 @@ def cross_entropy(input: Tensor, target: Tensor) -> Tensor:
     """
     # the gradient comes out of the same pass over the logits, so it is made now wherever backward() could ask for it
     if input.requires_grad and state.grad_enabled:
-        loss: Tensor = apply(CROSS_ENTROPY, (input, target), _WITH_GRAD)[0]
-    else:
-        loss = apply(CROSS_ENTROPY, (input, target))[0]
-    return loss
+        return apply(CROSS_ENTROPY, (input, target), _WITH_GRAD)[0]
+    return apply(CROSS_ENTROPY, (input, target))[0]

@@ -57,9 +57,10 @@ class Linear(Module):
         self.bias = drawn(out_features) if bias else None
 
     def forward(self, input: Tensor) -> Tensor:
+        """(..., in_features) to (..., out_features)."""
         bias = self.bias
-        out: Tensor = apply(LINEAR, (input, self.weight) if bias is None else (input, self.weight, bias))
-        return out
+        return apply(LINEAR, (input, self.weight) if bias is None else (input, self.weight, bias))
 
     def extra_repr(self) -> str:
+        """The sizes."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

@@ -20,4 +20,5 @@ class CrossEntropyLoss(Module):
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Logits (rows, classes) and class numbers (rows,) to a single number."""
         return cross_entropy(input, target)

@@ -22,8 +22,8 @@ class LoadResult(NamedTuple):
 class Module:
     """A part of a network. Subclass it, make parameters and other modules attributes in `__init__`, define `forward`.
 
-    Its attributes are all there is: a `Parameter` among them is a parameter, a `Module` a child, and what `register_buffer` put
-    there a buffer (saved and moved with the parameters, not learned).
+    Its attributes are all there is: a `Parameter` among them is a parameter, a `Module` a child, and what
+    `register_buffer` put there a buffer (saved and moved with the parameters, not learned).
 
     >>> import pyengine as pe
     >>> from pyengine import nn
@@ -52,6 +52,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} does not define forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """`forward(*args, **kwargs)`."""
         return self.forward(*args, **kwargs)
 
     # --- attributes
@@ -60,15 +61,15 @@ class Module:
         held = self.__dict__.get(name)
         if isinstance(held, Parameter) and not (value is None or isinstance(value, Parameter)):
             raise TypeError(
-                f"{type(self).__name__}.{name} is a parameter and cannot become a {type(value).__name__}, which would not "
-                f"be learned; wrap a tensor in nn.Parameter(…), or assign None first"
+                f"{type(self).__name__}.{name} is a parameter and cannot become a {type(value).__name__}, which would "
+                f"not be learned; wrap a tensor in nn.Parameter(…), or assign None first"
             )
         if name in self._buffers and not (value is None or isinstance(value, Tensor)):
             raise TypeError(f"{type(self).__name__}.{name} is a buffer: a tensor or None, not a {type(value).__name__}")
         object.__setattr__(self, name, value)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Make `tensor` the attribute `name`: moved with the module, and in its `state_dict` if persistent; not learned."""
+        """Make `tensor` the attribute `name`: moved with the module, in `state_dict` if persistent; not learned."""
         self._check_name("register_buffer", name)
         self.__dict__.setdefault("_buffers", {})[name] = persistent
         setattr(self, name, tensor)

@@ -33,8 +33,8 @@ class Optimizer:
     params    tensors that require a gradient, or dicts with them under "params" and with settings of their own
     defaults  the settings of parameters that came without
 
-    `param_groups` is a list of dicts, each holding "params" and the settings; change a setting there and the next step uses
-    it. `state` maps a parameter to a dict of tensors (momentum, for example), made when first needed.
+    `param_groups` is a list of dicts, each holding "params" and the settings; change a setting there and the next step
+    uses it. `state` maps a parameter to a dict of tensors (momentum, for example), made when first needed.
     """
 
     def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
@@ -45,8 +45,8 @@ class Optimizer:
         given: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         if not given:
             raise ValueError(
-                f"{type(self).__name__}: there are no parameters to optimize. Was model.parameters(), which can be walked "
-                f"once only, used up before? Call it again, or keep list(model.parameters())"
+                f"{self._name}: there are no parameters to optimize. Was model.parameters(), which can be walked only "
+                f"once, used up before? Call it again, or keep list(model.parameters())"
             )
         for entry in given if isinstance(given[0], dict) else [{"params": given}]:
             self.add_param_group(entry)
@@ -121,10 +121,12 @@ class Optimizer:
         arrays = []
         for p in bucket.params:
             held = self.state.setdefault(p, {})
-            if name not in held:
-                zeros = kernels_of(bucket.device).full(p.shape, 0.0, bucket.dtype)
-                held[name] = wrap(zeros, bucket.device)
-            arrays.append(held[name].data)
+            tensor = held.get(name)
+            if tensor is None:
+                tensor = held[name] = wrap(kernels_of(p.device).full(p.shape, 0.0, p.dtype), p.device)
+            elif tensor.device is not p.device or tensor.data.dtype != bucket.dtype:  # the model was moved or cast
+                tensor = held[name] = tensor.to(p.device, bucket.dtype)
+            arrays.append(tensor.data)
         return arrays
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -148,7 +150,7 @@ class Optimizer:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over the state and settings that `state_dict()` of such an optimizer returned. ValueError where they do not fit."""
+        """Take over what `state_dict()` of such an optimizer returned. ValueError where it does not fit."""
         groups, params = state_dict["param_groups"], list(self._params())
         sizes, own = [len(g["params"]) for g in groups], [len(g["params"]) for g in self.param_groups]
         if sizes != own:

@@ -5,7 +5,7 @@ from .optimizer import Bucket, Group, Optimizer, Params
 
 
 class SGD(Optimizer):
-    """Step against the gradient, p -= lr · g; with momentum along a running sum of gradients, which smooths their noise.
+    """Step against the gradient, p -= lr · g; with momentum along a running sum of gradients, which evens out noise.
 
     params        what to optimize, usually `model.parameters()`
     lr            the learning rate, the length of a step
@@ -13,8 +13,8 @@ class SGD(Optimizer):
     weight_decay  g += weight_decay · p, which pulls parameters towards 0
     nesterov      p -= lr · (g + momentum · b): looks one step ahead
 
-    As in Sutskever et al., "On the importance of initialization and momentum in deep learning" (ICML 2013), with lr outside of
-    the running sum, as PyTorch has it, so that a new lr acts at once.
+    As in Sutskever et al., "On the importance of initialization and momentum in deep learning" (ICML 2013), but with
+    lr outside of the running sum, as PyTorch has it, so that a new lr acts at once.
 
     >>> import pyengine as pe
     >>> w = pe.tensor([1.0, -2.0], requires_grad=True)
@@ -29,12 +29,14 @@ class SGD(Optimizer):
         params: Params,
         lr: float = 1e-3,
         momentum: float = 0.0,
+        *,
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "nesterov": nesterov})
 
     def check(self, group: Group) -> None:
+        """Raise ValueError for settings out of range."""
         super().check(group)
         if not 0 <= group["momentum"] < 1:
             raise ValueError(f"SGD: momentum must lie in [0, 1), not {group['momentum']}")
@@ -44,6 +46,7 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov looks ahead along the momentum, so it needs momentum > 0")
 
     def update(self, group: Group, bucket: Bucket) -> None:
+        """One step, by one kernel call."""
         momentum = group["momentum"]
         kernels_of(bucket.device).sgd_step(
             bucket.arrays,

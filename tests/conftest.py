@@ -1,0 +1,43 @@
+"""Profiles of Hypothesis, the backends under test, and what every test starts from."""
+
+import os
+
+import pytest
+from harness import Backend, backend_names, load_backend
+from hypothesis import HealthCheck, settings
+
+import pyengine as pe
+
+_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
+# "ci" tries the same examples each time; "long" tries many new ones: PYENGINE_PROFILE=long pytest
+settings.register_profile("ci", derandomize=True, max_examples=25, database=None, **_COMMON)
+settings.register_profile("long", max_examples=500, print_blob=True, **_COMMON)
+settings.load_profile(os.environ.get("PYENGINE_PROFILE", "ci"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--backends", help="test these native modules only, such as cpu_v3, not all that this machine runs"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend" in metafunc.fixturenames:
+        asked = metafunc.config.getoption("--backends")
+        names = asked.split(",") if asked else backend_names()
+        metafunc.parametrize("backend", names, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """A native backend, by name of its module."""
+    return load_backend(request.param)
+
+
+@pytest.fixture(autouse=True)
+def unchanged_settings():
+    """A test that fails halfway leaves no number of threads and no seed behind."""
+    before = pe.get_num_threads()
+    pe.manual_seed(0)
+    yield
+    pe.set_num_threads(before)
