@@ -42,7 +42,8 @@ Spec spec_of(const py::tuple& shape, const py::dtype& dtype) {
   spec.dtype = *known;
   spec.ndim = static_cast<int>(shape.size());
   for (int i = 0; i < spec.ndim; ++i) {
-    spec.shape[i] = py::cast<int64_t>(shape[static_cast<size_t>(i)]);
+    spec.shape[i] = PyNumber_AsSsize_t(PyTuple_GET_ITEM(shape.ptr(), i), PyExc_ValueError);
+    if (spec.shape[i] == -1 && PyErr_Occurred()) throw py::error_already_set();
     if (spec.shape[i] < 0) throw py::value_error("empty: negative length in shape " + std::string(py::str(shape)));
   }
   return spec;

@@ -247,11 +247,11 @@ int num_threads() {
   return g_threads.load();
 }
 
-void set_num_threads(int threads) {
+void set_num_threads(int64_t threads) {
   if (threads < 1 || threads > kMaxThreads) {
     throw std::invalid_argument("set_num_threads: expected " + range_text() + ", not " + std::to_string(threads));
   }
-  g_threads.store(threads);
+  g_threads.store(static_cast<int>(threads));
 }
 
 void run_blocks(int64_t blocks, void (*body)(void*, int64_t), void* context) {

@@ -17,7 +17,7 @@ inline constexpr int kMaxThreads = 1024;
 int num_threads();
 
 // From the next job on. Throws std::invalid_argument outside of [1, kMaxThreads].
-void set_num_threads(int threads);
+void set_num_threads(int64_t threads);
 
 // body(context, block) once for every block in [0, blocks), in any order and on any thread. Returns when all are
 // finished; the exception of the lowest block that threw one is then thrown here.
