@@ -1,0 +1,187 @@
+"""The command `pyengine`.
+
+Exit codes: 0 done; 1 it could not be done (the message says why); 2 wrong usage; 130 stopped by Ctrl-C, what there was
+is written. What a command needs is imported when it runs, so that help comes at once.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+import pyengine as pe
+
+FAILED, INTERRUPTED = 1, 130
+
+app = typer.Typer(
+    help="Train small networks with kernels that you can read.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a traceback is for the authors of a bug; users get messages
+)
+
+
+@contextlib.contextmanager
+def messages() -> Iterator[None]:
+    """Turn what can go wrong outside this program into a message and an exit code; a bug keeps its traceback."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        fail("interrupted", INTERRUPTED)
+    except OSError as error:
+        fail(f"{error.strerror}: {error.filename}" if error.filename and error.strerror else str(error))
+    except (FloatingPointError, MemoryError) as error:
+        fail(str(error) or "out of memory")
+
+
+def fail(message: str, code: int = FAILED) -> NoReturn:
+    """Say why on the error stream, and end with that exit code."""
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"pyengine {pe.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Train small networks with kernels that you can read.
+
+    Begin with: pyengine train digits
+    """
+
+
+MODEL, MACHINE, OUTPUT = "What is trained", "Machine", "Output"
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="What to learn. There is: digits (handwritten digits, 8×8 pixels).")],
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training data.", rich_help_panel=MODEL)] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples per step.", rich_help_panel=MODEL)] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate: the size of a step.", rich_help_panel=MODEL)] = None,
+    hidden: Annotated[int | None, typer.Option(min=1, help="Width of the hidden layer.", rich_help_panel=MODEL)] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Decides the split, the initial weights and the order of samples; 0 unless given.",
+                     rich_help_panel=MODEL),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="cpu (native kernels) or numpy (their definitions, slower).", rich_help_panel=MACHINE),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads of the kernels; all cores unless given. Results do not depend on it.",
+                     rich_help_panel=MACHINE),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the results; runs/RECIPE-DATE-TIME unless given. One that holds a run is refused.",
+                     rich_help_panel=OUTPUT),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the folder only.", rich_help_panel=OUTPUT)] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the content of metrics.json and the folder, for programs.",
+                           rich_help_panel=OUTPUT),
+    ] = False,
+) -> None:
+    """Train a network and write its run folder.
+
+    Settings that are not given are the recipe's own, chosen on its validation data. The folder gets metrics.json (test
+    figures, history, versions), curves.png, config.json and model.safetensors, the weights of the best epoch by
+    validation loss. Ctrl-C stops after the current step and still tests and writes; a second one quits at once.
+    """  # fmt: skip
+    from .recipes import RECIPES, run
+
+    if recipe not in RECIPES:
+        raise typer.BadParameter(f"there is no recipe {recipe!r}; there is: {', '.join(RECIPES)}", param_hint="RECIPE")
+    chosen = RECIPES[recipe]
+    given = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "hidden": hidden, "seed": seed, "device": device}
+    try:
+        settings = chosen.defaults.changed(**{name: value for name, value in given.items() if value is not None})
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    with messages():
+        if threads is not None:
+            pe.set_num_threads(threads)
+        display = None if quiet or as_json else Display(chosen.name, chosen.summary)
+        result = run(chosen, settings, out, display.callbacks if display else ())
+        if display:
+            display.close(result.metrics, result.folder)
+        else:
+            typer.echo(json.dumps(result.metrics | {"folder": str(result.folder)}) if as_json else result.folder)
+    if result.metrics["stopped"]:
+        raise typer.Exit(INTERRUPTED)
+
+
+class Display:
+    """What a training run shows to a human."""
+
+    def __init__(self, name: str, summary: str) -> None:
+        from rich.console import Console
+
+        from .train.progress import progress
+
+        self.console = Console()
+        self.console.print(f"[bold]{name}[/]  {summary}", highlight=False)
+        self.callbacks = (progress(self.console),)
+
+    def close(self, metrics: dict[str, Any], folder: Path) -> None:
+        """The closing table."""
+        from .train.progress import closing_table
+
+        self.console.print(closing_table(metrics, str(folder)), highlight=False)
+
+
+@app.command()
+def info(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")] = False) -> None:
+    """Show what this installation is and what it runs on: worth pasting into a bug report."""
+    with messages():
+        facts = _facts()
+        if as_json:
+            typer.echo(json.dumps(facts))
+            return
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+        for key, value in facts.items():
+            table.add_row(key.replace("_", " "), _words(value))
+        Console().print(table, highlight=False, soft_wrap=True)
+
+
+def _facts() -> dict[str, Any]:
+    from importlib import metadata
+
+    from .train import environment
+
+    packages = {}
+    for name in ("safetensors", "typer", "rich", "matplotlib", "cupy"):
+        try:
+            packages[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            packages[name] = "not installed"
+    return {
+        **environment.describe(),
+        "devices": list(pe.backend.DEVICES),
+        "packages": packages,
+        "memory": pe.memory_stats(),
+        "location": str(Path(pe.__file__).parent),
+    }
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {part}" for key, part in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)

@@ -1,0 +1,12 @@
+"""Recipes: data, model, loss and optimizer that belong together, ready to run.
+
+`RECIPES` is a plain dict; `pyengine train NAME` looks here.
+"""
+
+from . import digits
+from .recipe import Job, Recipe, Settings
+from .run import Result, run
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (digits.RECIPE,)}
+
+__all__ = ["RECIPES", "Job", "Recipe", "Result", "Settings", "run"]

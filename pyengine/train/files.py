@@ -1,0 +1,42 @@
+"""Writing files so that a reader, or a crash, never meets half of one."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Put `data` at `path`: the old file, or the new one whole, whenever the power fails.
+
+    It is written beside its place, forced to the disk, and renamed over it; then the folder's entry is forced too.
+    OSError as the system words it, with nothing left behind.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the entries of `folder` to the disk, where the system can open a folder (Windows cannot)."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`value` as readable JSON; ValueError where a number in it is not finite, which JSON cannot say."""
+    write_atomically(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())

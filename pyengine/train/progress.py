@@ -1,0 +1,100 @@
+"""Seeing a training run in the terminal: a live bar where there is one, a line for each epoch elsewhere."""
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from .callbacks import Callback
+from .trainer import Trainer
+
+REFRESH_SECONDS = 0.1
+
+
+class _ProgressBar(Callback):
+    """One live line: epoch, bar, loss so far, validation figures of the last epoch, samples per second, time left."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.validation = ""
+        self.next_refresh = 0.0
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        self.progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(compact=True),
+            console=self.console,
+            refresh_per_second=1 / REFRESH_SECONDS,
+        )
+        total = None if trainer.batches is None else trainer.batches * trainer.epochs
+        self.task: TaskID = self.progress.add_task("", total=total, completed=trainer.step, epoch="", figures="")
+        self.progress.start()
+
+    def on_step(self, trainer: Trainer) -> None:
+        now = time.perf_counter()
+        if now >= self.next_refresh:  # drawing at every step would cost more than a small step does
+            self.next_refresh = now + REFRESH_SECONDS
+            self._show(trainer, trainer.epoch + 1, f"{trainer.running_rate:,.0f} samples/s")
+
+    def on_epoch(self, trainer: Trainer, row: dict[str, Any]) -> None:
+        self.validation = _figures(row, "val_")
+        self._show(trainer, row["epoch"], f"{row['samples_per_second']:,.0f} samples/s")
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        self.progress.stop()
+        if trainer.stopped:
+            self.console.print(f"[yellow]{trainer.stopped}[/] in epoch {trainer.epoch + 1} of {trainer.epochs}")
+
+    def _show(self, trainer: Trainer, epoch: int, rate: str) -> None:
+        figures = f"loss {trainer.running_loss:.4f} · {self.validation}{rate}"
+        self.progress.update(
+            self.task, completed=trainer.step, epoch=f"{epoch}/{trainer.epochs}", figures=figures
+        )
+
+
+class _ProgressLines(Callback):
+    """A plain line for each epoch, for files and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def on_epoch(self, trainer: Trainer, row: dict[str, Any]) -> None:
+        number = f"{row['epoch']:>{len(str(trainer.epochs))}}/{trainer.epochs}"
+        self._print(
+            f"epoch {number} · loss {row['train_loss']:.4f} · {_figures(row, 'val_')}"
+            f"{row['samples_per_second']:,.0f} samples/s"
+        )
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        if trainer.stopped:
+            self._print(f"{trainer.stopped} in epoch {trainer.epoch + 1} of {trainer.epochs}")
+
+    def _print(self, line: str) -> None:
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+
+def progress(console: Console) -> Callback:
+    """The display that fits where `console` writes to."""
+    return _ProgressBar(console) if console.is_terminal else _ProgressLines(console)
+
+
+def _figures(row: dict[str, Any], prefix: str) -> str:
+    """The figures of a row whose names begin with `prefix`, as "val loss 0.12 · val accuracy 0.97 · "."""
+    return "".join(f"{key.replace('_', ' ')} {value:.4f} · " for key, value in row.items() if key.startswith(prefix))
+
+
+def closing_table(metrics: dict[str, Any], folder: str) -> Table:
+    """What a run came to: the test figures, how it was chosen, how long it took, where everything is."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for key in sorted(key for key in metrics if key.startswith("test_")):
+        table.add_row(key.replace("_", " "), f"[bold]{metrics[key]:.4f}[/]")
+    if metrics["best_epoch"] is not None:
+        table.add_row("best epoch", f"{metrics['best_epoch']} of {len(metrics['history'])}, by validation loss")
+    table.add_row("time", f"{metrics['wall_seconds']:.1f} s, {metrics['samples_per_second']:,.0f} samples/s in training")
+    table.add_row("device", f"{metrics['device']} ({metrics['isa']}, {metrics['threads']} threads)")
+    table.add_row("folder", folder)
+    return table

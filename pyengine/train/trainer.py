@@ -1,0 +1,247 @@
+"""The training loop, and what one wants to know and keep while it runs."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..autograd import no_grad
+from ..nn import Module
+from ..tensor import Tensor
+from .callbacks import Callback
+from .interrupt import finish_step_on_ctrl_c
+from .metrics import Metric
+
+Row = dict[str, Any]
+Weights = dict[str, Tensor]
+Loader = Iterable[tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best epoch so far: its number (from 1), the monitored value, and a copy of the weights."""
+
+    epoch: int
+    value: float
+    weights: Weights
+
+
+class Trainer:
+    """Trains `model` on batches of (inputs, targets).
+
+    loss_fn    loss_fn(model(inputs), targets) -> a tensor of one number, the mean over the batch
+    optimizer  has zero_grad() and step()
+    metrics    name -> function(outputs, targets) of NumPy arrays, computed when evaluating
+    callbacks  see `Callback`
+    monitor    the value of the history by which the best epoch is chosen; needs a validation loader
+    mode       "min" or "max": which way `monitor` is better
+
+    While and after it trains:  history, one dict per finished epoch · best, of the validated epochs · epoch and step,
+    how many are finished · stopped, why it ended early, or None.
+
+    >>> import pyengine as pe
+    >>> from pyengine import nn, optim
+    >>> x = pe.tensor([[0.0], [1.0]])
+    >>> model = nn.Linear(1, 2)
+    >>> trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=1.0))
+    >>> history = trainer.fit([(x, pe.tensor([0, 1]))], epochs=20)
+    >>> history[-1]["train_loss"] < history[0]["train_loss"]
+    True
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        loss_fn: Callable[[Tensor, Tensor], Tensor],
+        optimizer: Any,
+        *,
+        metrics: Mapping[str, Metric] | None = None,
+        callbacks: Sequence[Callback] = (),
+        monitor: str = "val_loss",
+        mode: str = "min",
+    ) -> None:
+        if mode not in ("min", "max"):
+            raise ValueError(f"Trainer: mode is 'min' or 'max', not {mode!r}")
+        self.model = model
+        self.loss_fn = loss_fn
+        self.optimizer = optimizer
+        self.metrics = dict(metrics or {})
+        self.callbacks = list(callbacks)
+        self.monitor = monitor
+        self.mode = mode
+        self.history: list[Row] = []
+        self.best: Best | None = None
+        self.stopped: str | None = None
+        self.epochs = 0
+        self.batches: int | None = None
+        self.epoch = 0
+        self.step = 0
+        self._running = Running()
+
+    # --- the loop
+
+    def fit(self, train_loader: Loader, val_loader: Loader | None = None, epochs: int = 1) -> list[Row]:
+        """Train until `epochs` epochs are finished in all, and return the history.
+
+        Each row has epoch, train_loss (the mean over the epoch, while the weights moved), seconds, samples_per_second
+        and, with a validation loader, val_loss and val_<metric>. The first Ctrl-C ends it after the step that runs; the
+        epoch then begun has no row. ValueError for an empty loader, FloatingPointError for a loss that is not finite.
+        """
+        self.stopped, self.epochs = None, epochs
+        self.batches = len(train_loader) if hasattr(train_loader, "__len__") else None
+        self._tell("on_fit_start")
+        try:
+            with finish_step_on_ctrl_c(self.stop):
+                while self.epoch < epochs and not self.stopped:
+                    row = self._train_epoch(train_loader)
+                    if row is not None:
+                        self._finish_epoch(row, val_loader)
+        finally:
+            self._tell("on_fit_end")
+        return self.history
+
+    def _train_epoch(self, loader: Loader) -> Row | None:
+        """One pass over the training data: its row of the history, or None where it was stopped on the way."""
+        self.model.train()
+        self._running = running = Running()
+        for inputs, targets in loader:
+            if self.stopped:
+                return None
+            loss = self.loss_fn(self.model(inputs), targets)  # guess, and how wrong it is
+            running.add(self._finite(loss.item(), inputs), len(targets))
+            self.optimizer.zero_grad()
+            loss.backward()  # blame: how each weight contributed
+            self._tell("on_gradients")
+            self.optimizer.step()  # step: every weight a little against its blame
+            self.step += 1
+            self._tell("on_step")
+        if not running.samples:
+            raise ValueError(empty_loader("fit", "training"))
+        seconds = time.perf_counter() - running.start
+        return {
+            "epoch": self.epoch + 1,
+            "train_loss": running.mean,
+            "seconds": seconds,
+            "samples_per_second": running.samples / seconds,
+        }
+
+    def _finish_epoch(self, row: Row, val_loader: Loader | None) -> None:
+        if val_loader is not None:
+            row |= {f"val_{name}": value for name, value in self.evaluate(val_loader, "validation").items()}
+            self._keep_if_best(row)
+        self.epoch += 1
+        self.history.append(row)
+        self._tell("on_epoch", row)
+
+    def evaluate(self, loader: Loader, name: str = "evaluation") -> dict[str, float]:
+        """The loss (mean over all samples) and every metric on `loader`, with the model in evaluation mode.
+
+        `name` is what an error calls the data.
+        """
+        running = Running()
+        outputs, labels = [], []
+        self.model.eval()
+        with no_grad():
+            for inputs, targets in loader:
+                predicted = self.model(inputs)
+                running.add(self.loss_fn(predicted, targets).item(), len(targets))
+                if self.metrics:
+                    outputs.append(predicted.numpy())
+                    labels.append(targets.numpy())
+        if not running.samples:
+            raise ValueError(empty_loader("evaluate", name))
+        if not math.isfinite(running.mean):
+            raise FloatingPointError(
+                f"evaluate: the {name} loss is {running.mean}. " + why_not_finite(self.model, inputs)
+            )
+        result = {"loss": running.mean}
+        if self.metrics:
+            whole = np.concatenate(outputs), np.concatenate(labels)
+            result |= {metric: function(*whole) for metric, function in self.metrics.items()}
+        return result
+
+    # --- stopping, and the best weights
+
+    def stop(self, reason: str) -> None:
+        """End the training after the step that runs; `stopped` will say why."""
+        self.stopped = self.stopped or reason
+
+    def restore_best(self) -> None:
+        """Give the model the weights of the best epoch; RuntimeError where no epoch was validated."""
+        if self.best is None:
+            raise RuntimeError("restore_best: no epoch was validated; fit() with a validation loader keeps the best")
+        self.model.load_state_dict(self.best.weights)
+
+    def _keep_if_best(self, row: Row) -> None:
+        if self.monitor not in row:
+            raise ValueError(f"Trainer: monitor={self.monitor!r} is not in the history, which has {', '.join(row)}")
+        value = row[self.monitor]
+        if self.best is None or (value < self.best.value if self.mode == "min" else value > self.best.value):
+            with no_grad():
+                weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+            self.best = Best(row["epoch"], value, weights)
+
+    # --- inside
+
+    @property
+    def running_loss(self) -> float:
+        """The mean loss of the epoch that runs, so far; NaN before its first batch."""
+        return self._running.mean
+
+    @property
+    def running_rate(self) -> float:
+        """Samples per second in the epoch that runs."""
+        return self._running.samples / max(time.perf_counter() - self._running.start, 1e-9)
+
+    def _tell(self, moment: str, *args: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, moment)(self, *args)
+
+    def _finite(self, loss: float, inputs: Tensor) -> float:
+        if math.isfinite(loss):
+            return loss
+        batch = self._running.batches + 1
+        raise FloatingPointError(
+            f"fit: the loss is {loss} in epoch {self.epoch + 1}, batch {batch} (step {self.step + 1}). "
+            + why_not_finite(self.model, inputs)
+        )
+
+
+class Running:
+    """A mean over samples that arrive in batches, and the time since it began."""
+
+    def __init__(self) -> None:
+        self.start = time.perf_counter()
+        self.total = 0.0
+        self.samples = 0
+        self.batches = 0
+
+    def add(self, mean: float, samples: int) -> None:
+        """Count a batch of that many samples with that mean."""
+        self.total += mean * samples
+        self.samples += samples
+        self.batches += 1
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.samples if self.samples else math.nan
+
+
+def empty_loader(where: str, name: str) -> str:
+    return (
+        f"{where}: the {name} loader gives no batches: its data set is empty, or smaller than batch_size "
+        f"with drop_last=True"
+    )
+
+
+def why_not_finite(model: Module, inputs: Tensor) -> str:
+    """Where a loss that is not finite began, as a sentence for the user: in the data, the weights, or the forward pass."""
+    if not np.isfinite(inputs.detach().numpy()).all():
+        return "The inputs of this batch already hold NaN or infinity: clean the data."
+    for name, weight in model.state_dict().items():
+        if not np.isfinite(weight.detach().numpy()).all():
+            return f"The parameter {name} is no longer finite: the steps were too large. Lower the learning rate."
+    return "Inputs and parameters are finite, so the forward pass overflowed. Normalise the inputs or lower the learning rate."
