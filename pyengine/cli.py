@@ -61,47 +61,46 @@ def main(
     """
 
 
-MODEL, MACHINE, OUTPUT = "What is trained", "Machine", "Output"
+def _training(help: str, **rules: Any) -> Any:
+    return typer.Option(help=help, rich_help_panel="What is trained, and how", **rules)
+
+
+def _machine(help: str, **rules: Any) -> Any:
+    return typer.Option(help=help, rich_help_panel="Machine", **rules)
+
+
+def _output(help: str, *names: str) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel="Output")
 
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(help="What to learn. There is: digits (handwritten digits, 8×8 pixels).")],
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training data.", rich_help_panel=MODEL)] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples per step.", rich_help_panel=MODEL)] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate: the size of a step.", rich_help_panel=MODEL)] = None,
-    hidden: Annotated[int | None, typer.Option(min=1, help="Width of the hidden layer.", rich_help_panel=MODEL)] = None,
+    recipe: Annotated[str, typer.Argument(help="What to learn. There is: digits (handwritten digits, 8x8 pixels).")],
+    epochs: Annotated[int | None, _training("Passes over the training data.", min=1)] = None,
+    batch_size: Annotated[int | None, _training("Samples per step.", min=1)] = None,
+    lr: Annotated[float | None, _training("Learning rate: the size of a step.")] = None,
+    hidden: Annotated[int | None, _training("Width of the hidden layer.", min=1)] = None,
     seed: Annotated[
-        int | None,
-        typer.Option(min=0, help="Decides the split, the initial weights and the order of samples; 0 unless given.",
-                     rich_help_panel=MODEL),
+        int | None, _training("Decides split, initial weights and order of samples; else 0.", min=0)
     ] = None,
     device: Annotated[
-        str | None,
-        typer.Option(help="cpu (native kernels) or numpy (their definitions, slower).", rich_help_panel=MACHINE),
+        str | None, _machine("cpu (native kernels) or numpy (their definitions, slower); else cpu.")
     ] = None,
     threads: Annotated[
-        int | None,
-        typer.Option(min=1, help="Threads of the kernels; all cores unless given. Results do not depend on it.",
-                     rich_help_panel=MACHINE),
+        int | None, _machine("Threads of the kernels; else all cores. Never changes results.", min=1)
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the results; runs/RECIPE-DATE-TIME unless given. One that holds a run is refused.",
-                     rich_help_panel=OUTPUT),
+        Path | None, _output("Folder for the results, holding no run yet; else runs/RECIPE-DATE-TIME.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the folder only.", rich_help_panel=OUTPUT)] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the content of metrics.json and the folder, for programs.",
-                           rich_help_panel=OUTPUT),
-    ] = False,
+    quiet: Annotated[bool, _output("Print only the folder's name.", "--quiet")] = False,
+    as_json: Annotated[bool, _output("Print metrics.json and the folder as JSON, for programs.", "--json")] = False,
 ) -> None:
     """Train a network and write its run folder.
 
     Settings that are not given are the recipe's own, chosen on its validation data. The folder gets metrics.json (test
     figures, history, versions), curves.png, config.json and model.safetensors, the weights of the best epoch by
     validation loss. Ctrl-C stops after the current step and still tests and writes; a second one quits at once.
-    """  # fmt: skip
+    """
     from .recipes import RECIPES, run
 
     if recipe not in RECIPES:

@@ -1,4 +1,4 @@
-"""Handwritten digits: 1,797 images of 8×8 pixels, ten classes, a multi-layer perceptron with one hidden layer."""
+"""Handwritten digits: 1,797 images of 8x8 pixels, ten classes, a multi-layer perceptron with one hidden layer."""
 
 from .. import nn, optim, random
 from ..data import DataLoader, TensorDataset, load_digits, random_split
@@ -32,7 +32,7 @@ def build(settings: Settings) -> Job:
 
 RECIPE = Recipe(
     name="digits",
-    summary="handwritten digits, 8×8 pixels, ten classes: a multi-layer perceptron",
+    summary="handwritten digits, 8x8 pixels, ten classes: a multi-layer perceptron",
     # Chosen on the validation split, never on the test split: docs/recipes.md has the table of the search.
     defaults=Settings(epochs=30, batch_size=32, lr=0.1, momentum=0.9, weight_decay=1e-4, hidden=128),
     build=build,

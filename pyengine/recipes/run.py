@@ -57,5 +57,6 @@ def summary(trainer: Trainer, settings: Settings) -> dict[str, Any]:
 
 
 def title(recipe: Recipe, test: dict[str, float]) -> str:
+    """A line that says what was learned and how well."""
     figures = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in test.items())
     return f"{recipe.name} · {figures}"

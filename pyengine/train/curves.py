@@ -16,9 +16,9 @@ def draw(history: Sequence[dict[str, Any]], best_epoch: int | None, title: str) 
     from matplotlib.figure import Figure
 
     metrics = [key for key in history[0] if key.startswith("val_") and key != "val_loss"]
-    figure = Figure(figsize=(5.4 * (1 + len(metrics)), 3.8), dpi=150, layout="constrained")
+    figure = Figure(figsize=(5.4 * (1 + len(metrics)), 3.8), dpi=150)
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.15, h_pad=0.1)  # type: ignore[union-attr]
+    figure.set_layout_engine("constrained", w_pad=0.15, h_pad=0.1)
     figure.suptitle(title, x=0.015, ha="left", fontsize=12, fontweight="bold", color="#111827")
     panels = figure.subplots(1, 1 + len(metrics), squeeze=False)[0]
     epochs = [row["epoch"] for row in history]

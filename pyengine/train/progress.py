@@ -47,13 +47,12 @@ class _ProgressBar(Callback):
     def on_fit_end(self, trainer: Trainer) -> None:
         self.progress.stop()
         if trainer.stopped:
-            self.console.print(f"[yellow]{trainer.stopped}[/] in epoch {trainer.epoch + 1} of {trainer.epochs}")
+            where = f"in epoch {trainer.epoch + 1} of {trainer.epochs}"
+            self.console.print(f"[yellow]{trainer.stopped}[/] {where}", highlight=False)
 
     def _show(self, trainer: Trainer, epoch: int, rate: str) -> None:
         figures = f"loss {trainer.running_loss:.4f} · {self.validation}{rate}"
-        self.progress.update(
-            self.task, completed=trainer.step, epoch=f"{epoch}/{trainer.epochs}", figures=figures
-        )
+        self.progress.update(self.task, completed=trainer.step, epoch=f"{epoch}/{trainer.epochs}", figures=figures)
 
 
 class _ProgressLines(Callback):
@@ -94,7 +93,8 @@ def closing_table(metrics: dict[str, Any], folder: str) -> Table:
         table.add_row(key.replace("_", " "), f"[bold]{metrics[key]:.4f}[/]")
     if metrics["best_epoch"] is not None:
         table.add_row("best epoch", f"{metrics['best_epoch']} of {len(metrics['history'])}, by validation loss")
-    table.add_row("time", f"{metrics['wall_seconds']:.1f} s, {metrics['samples_per_second']:,.0f} samples/s in training")
+    rate = metrics["samples_per_second"]
+    table.add_row("time", f"{metrics['wall_seconds']:.1f} s" + (f", {rate:,.0f} samples/s in training" if rate else ""))
     table.add_row("device", f"{metrics['device']} ({metrics['isa']}, {metrics['threads']} threads)")
     table.add_row("folder", folder)
     return table

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,7 @@ class Trainer:
         epoch then begun has no row. ValueError for an empty loader, FloatingPointError for a loss that is not finite.
         """
         self.stopped, self.epochs = None, epochs
-        self.batches = len(train_loader) if hasattr(train_loader, "__len__") else None
+        self.batches = len(train_loader) if isinstance(train_loader, Sized) else None
         self._tell("on_fit_start")
         try:
             with finish_step_on_ctrl_c(self.stop):
@@ -143,6 +143,7 @@ class Trainer:
         """
         running = Running()
         outputs, labels = [], []
+        was_training = self.model.training
         self.model.eval()
         with no_grad():
             for inputs, targets in loader:
@@ -151,6 +152,7 @@ class Trainer:
                 if self.metrics:
                     outputs.append(predicted.numpy())
                     labels.append(targets.numpy())
+        self.model.train(was_training)
         if not running.samples:
             raise ValueError(empty_loader("evaluate", name))
         if not math.isfinite(running.mean):
@@ -227,10 +229,12 @@ class Running:
 
     @property
     def mean(self) -> float:
+        """The mean so far; NaN before the first batch."""
         return self.total / self.samples if self.samples else math.nan
 
 
 def empty_loader(where: str, name: str) -> str:
+    """The message for a loader without batches."""
     return (
         f"{where}: the {name} loader gives no batches: its data set is empty, or smaller than batch_size "
         f"with drop_last=True"
@@ -238,10 +242,10 @@ def empty_loader(where: str, name: str) -> str:
 
 
 def why_not_finite(model: Module, inputs: Tensor) -> str:
-    """Where a loss that is not finite began, as a sentence for the user: in the data, the weights, or the forward pass."""
+    """Where a loss that is not finite began, for the user: in the data, in the weights, or in the forward pass."""
     if not np.isfinite(inputs.detach().numpy()).all():
         return "The inputs of this batch already hold NaN or infinity: clean the data."
     for name, weight in model.state_dict().items():
-        if not np.isfinite(weight.detach().numpy()).all():
+        if not np.isfinite(weight.numpy()).all():
             return f"The parameter {name} is no longer finite: the steps were too large. Lower the learning rate."
-    return "Inputs and parameters are finite, so the forward pass overflowed. Normalise the inputs or lower the learning rate."
+    return "Inputs and weights are finite, so the forward pass overflowed. Lower the learning rate or scale the inputs."
