@@ -1,7 +1,7 @@
 """What the tests of kernels and operations share: backends, memory layouts, running a kernel, comparing results."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ import pyengine as pe
 from pyengine import _core
 from pyengine.backend import DEVICES, ISA_LEVELS, Device, _namespace, native_kernels
 from pyengine.cases import Cases
+from pyengine.ops import OPS
 
 REFERENCE = DEVICES["numpy"]
 
@@ -121,6 +122,13 @@ def run(kernels: Any, cases: Cases, operands: Sequence[Any], attrs: Any, out: An
     return results if isinstance(results, tuple) else (results,)
 
 
+def run_op(kernels: Any, cases: Cases, operands: Sequence[Any], attrs: Any) -> tuple[Any, ...]:
+    """The results of an operation's forward."""
+    with np.errstate(all="ignore"):
+        results, _ = OPS[cases.name].forward(kernels, *operands, **attrs)
+    return results if isinstance(results, tuple) else (results,)
+
+
 def _copied(operand: Any) -> Any:
     if isinstance(operand, list):
         return [_copied(o) for o in operand]
@@ -194,18 +202,24 @@ def _first(mask: Any) -> tuple[int, ...]:
 
 
 def check_against_reference(
-    got: Sequence[Any], cases: Cases, operands: Sequence[Any], attrs: Any, exact: bool, what: str
+    got: Sequence[Any],
+    cases: Cases,
+    operands: Sequence[Any],
+    attrs: Any,
+    exact: bool,
+    what: str,
+    runner: Callable[..., tuple[Any, ...]] = run,
 ) -> None:
     """`got` against the reference's results: the same bits, the same values, or within the bound of the cases."""
     integers = all(g is None or g.dtype.kind != "f" for g in got)
     if exact or integers or cases.error is None:
-        want = run(REFERENCE.kernels, cases, operands, attrs)
+        want = runner(REFERENCE.kernels, cases, operands, attrs)
         assert len(got) == len(want), f"{what}: {len(got)} results, the reference has {len(want)}"
         for i, (g, w) in enumerate(zip(got, want, strict=True)):
             assert_same(g, w, f"{what}, result {i}", signed_zero=cases.error is None)
         return
     wide = [widened(o) for o in operands]
-    want = run(REFERENCE.kernels, cases, wide, attrs)
+    want = runner(REFERENCE.kernels, cases, wide, attrs)
     with np.errstate(all="ignore"):
         errors = cases.error(want, *wide, **attrs)
     assert len(got) == len(want) == len(errors)

@@ -70,7 +70,7 @@ def _draw_getitem_backward(pick: Pick) -> Call:
 def _positions(index: tuple[Any, ...], shape: Shape) -> Any:
     """Where, in row-major order, the elements lie that an index chooses: for libraries without negative steps."""
     flat = np.arange(int(np.prod(shape)))
-    return np.asarray(flat.reshape(shape)[decode_index(index)])
+    return np.array(flat.reshape(shape)[decode_index(index)])
 
 
 def _torch_getitem(torch: Any, a: Any, index: tuple[Any, ...]) -> Any:

@@ -1,0 +1,67 @@
+"""torch as an independent oracle: results and gradients of every operation. Skipped where torch is not installed."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import draw_call
+
+import pyengine as pe
+from pyengine import cases, tape
+from pyengine.backend import DEVICES
+from pyengine.ops import OPS
+
+torch = pytest.importorskip("torch")
+torch.set_num_threads(1)
+
+
+def tuple_of(value) -> tuple:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def differentiable(array) -> bool:
+    return array is not None and array.dtype.kind == "f"
+
+
+# Computed in float64 all the way: the bound only has to cover the order of summation of some thousand terms. Casts to
+# float16 may differ by a bit: torch goes through float32 and rounds twice.
+def close(got, want, what: str) -> None:
+    assert got.shape == want.shape, f"{what}: shape {got.shape}, torch has {want.shape}"
+    np.testing.assert_allclose(got, want, rtol=2**-10 if got.dtype == np.float16 else 1e-11, atol=1e-11, err_msg=what)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", OPS)
+@given(data=st.data())
+def test_results_and_gradients(device, name, data) -> None:
+    call, dtype, seed = draw_call(data, cases.OPS[name])
+    if dtype == np.float32:
+        dtype = np.dtype(np.float64)
+    arrays = call.fill(seed, dtype)
+    ours = [pe.tensor(a, device=device, requires_grad=differentiable(a)) for a in arrays]
+    theirs = [torch.tensor(a, requires_grad=differentiable(a)) for a in arrays]
+    with np.errstate(all="ignore"):
+        got = tuple_of(tape.apply(OPS[name], ours, dict(call.attrs)))
+    want = tuple_of(cases.OPS[name].oracle(torch, *theirs, **call.attrs))
+    assert len(got) == len(want)
+    what = f"{name}({call}) {dtype}"
+    pairs = [(g, w) for g, w in zip(got, want, strict=True) if g is not None or w is not None]
+    rng = np.random.default_rng(seed)
+    upstream = []
+    for g, w in pairs:
+        assert str(g.dtype) == str(w.dtype).removeprefix("torch."), what
+        close(g.data, w.detach().numpy(), what)
+        upstream.append(rng.standard_normal(g.shape))
+    if any(g.dtype != np.float64 for g, _ in pairs):
+        return
+    leaves = [t for t in ours if t.requires_grad]
+    gradients = pe.grad([g for g, _ in pairs], leaves, [pe.tensor(u, device=device) for u in upstream])
+    expected = torch.autograd.grad(
+        [w for _, w in pairs],
+        [t for t in theirs if t.requires_grad],
+        [torch.tensor(u) for u in upstream],
+        allow_unused=True,
+    )
+    for i, (g, e, leaf) in enumerate(zip(gradients, expected, leaves, strict=True)):
+        zero = np.zeros(leaf.shape)
+        close(zero if g is None else g.data, zero if e is None else e.numpy(), f"{what}, gradient {i}")
