@@ -3,7 +3,7 @@
 file(GLOB CHECK_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/csrc/check/check*.cpp)
 
 function(pyengine_program name flags)
-  add_executable(${name} ${ARGN} ${CPU_SOURCES} ${CORE_SOURCES} csrc/outputs.cpp)
+  add_executable(${name} ${ARGN} ${CPU_SOURCES} ${CORE_SOURCES} ${RULE_SOURCES})
   target_include_directories(${name} PRIVATE csrc)
   target_compile_options(${name} PRIVATE ${flags})
   target_link_libraries(${name} PRIVATE Threads::Threads)
