@@ -355,7 +355,7 @@ def test_sequential_chains_indexes_and_grows():
     np.testing.assert_array_equal(model(x).detach().numpy(), expected.detach().numpy())
     np.testing.assert_array_equal(model[:2](x).detach().numpy(), model[0](x).relu().detach().numpy())
     assert names(model[1:].named_parameters()) == ["2.weight", "2.bias"]
-    with pytest.raises(IndexError, match="there is no module 3; it has 3, 0 to 2"):
+    with pytest.raises(IndexError, match="there is no module 3; it has 3"):
         model[3]
 
 
@@ -392,6 +392,154 @@ def test_repr_is_a_tree_with_counts():
         "  )\n"
         ")"
     )
+
+
+def test_appending_to_a_slice_or_to_named_modules_replaces_none():
+    model = nn.Sequential(nn.ReLU(), nn.ReLU(), nn.ReLU())[1:].append(nn.Linear(2, 1))
+    assert names(model.named_children()) == ["1", "2", "3"]
+    named = nn.Sequential({"a": nn.ReLU(), "b": nn.Linear(2, 1)}).append(nn.ReLU())
+    assert names(named.named_children()) == ["a", "b", "2"]
+    del named[0]
+    assert names(named.named_children()) == ["b", "2"]
+
+
+# --- lists and dicts of modules
+
+
+def test_module_list():
+    layers = nn.ModuleList([nn.Linear(2, 2)])
+    layers.extend([nn.ReLU(), nn.Linear(2, 1)])
+    layers.insert(1, nn.Identity())
+    assert [type(m).__name__ for m in layers] == ["Linear", "Identity", "ReLU", "Linear"]
+    assert names(layers.named_parameters()) == ["0.weight", "0.bias", "3.weight", "3.bias"]
+    layers[0] = nn.Linear(2, 2, bias=False)
+    assert names(layers.named_parameters()) == ["0.weight", "3.weight", "3.bias"]
+    assert isinstance(layers[1:3], nn.ModuleList)
+    with pytest.raises(NotImplementedError, match="call them one by one, or use Sequential"):
+        layers(pe.ones(2))
+
+
+def test_module_dict():
+    heads = nn.ModuleDict({"a": nn.Linear(2, 2)})
+    heads["b"] = nn.Linear(2, 1, bias=False)
+    assert len(heads) == 2
+    assert list(heads) == list(heads.keys()) == ["a", "b"]
+    assert list(heads.values()) == [heads["a"], heads["b"]]
+    assert dict(heads.items())["b"] is heads["b"]
+    assert names(heads.named_parameters()) == ["a.weight", "a.bias", "b.weight"]
+    del heads["a"]
+    assert "a" not in heads
+    assert "training" not in heads
+    with pytest.raises(KeyError, match="there is no module 'a'; there are b"):
+        heads["a"]
+    with pytest.raises(KeyError, match="there is no module 'training'"):
+        del heads["training"]
+    with pytest.raises(ValueError, match="ModuleDict already has an attribute keys"):
+        heads["keys"] = nn.ReLU()
+    with pytest.raises(NotImplementedError, match="by its name"):
+        heads(pe.ones(2))
+
+
+def test_flatten_and_identity():
+    x = pe.uniform((4, 3, 2, 5))
+    assert nn.Identity(1, two=2)(x) is x
+    assert nn.Flatten()(x).shape == (4, 30)
+    assert nn.Flatten(0)(x).shape == (120,)
+    assert nn.Flatten(1, 2)(x).shape == (4, 6, 5)
+    assert nn.Flatten(-2)(x).shape == (4, 3, 10)
+    np.testing.assert_array_equal(nn.Flatten()(x).numpy(), x.numpy().reshape(4, 30))
+    assert nn.Flatten()(pe.zeros(0, 3, 2)).shape == (0, 6)
+    for first, last in ((4, -1), (2, 1), (-5, -1)):
+        with pytest.raises(ValueError, match=r"do not exist in shape \(4, 3, 2, 5\)"):
+            nn.Flatten(first, last)(x)
+
+
+# --- hooks
+
+
+def test_hooks_see_and_change_what_passes_and_can_be_removed():
+    layer, seen = nn.ReLU(), []
+    before = layer.register_forward_pre_hook(lambda module, args: (args[0] + 1,))
+    after = layer.register_forward_hook(lambda module, args, output: seen.append((args[0].item(), output.item())))
+    assert layer(pe.tensor(1.0)).item() == 2.0
+    before.remove()
+    before.remove()
+    assert layer(pe.tensor(-1.0)).item() == 0.0
+    after.remove()
+    with layer.register_forward_hook(lambda module, args, output: output * 10):
+        assert layer(pe.tensor(3.0)).item() == 30.0
+    assert layer(pe.tensor(3.0)).item() == 3.0
+    assert seen == [(2.0, 2.0), (-1.0, 0.0)]
+
+
+def test_hooks_of_one_module_do_not_run_in_another():
+    seen = []
+    nn.ReLU().register_forward_hook(lambda *args: seen.append(args))
+    nn.ReLU()(pe.ones(1))
+    assert not seen
+
+
+# --- starting values
+
+
+def test_constant_starts():
+    layer = nn.Linear(3, 2)
+    assert nn.init.ones_(layer.weight) is layer.weight
+    assert layer.weight.data.tolist() == [[1.0] * 3] * 2
+    nn.init.zeros_(layer.bias)
+    assert layer.bias.data.tolist() == [0.0, 0.0]
+    nn.init.constant_(layer.bias, 0.25)
+    assert layer.bias.data.tolist() == [0.25, 0.25]
+    assert layer.weight.requires_grad
+    assert layer.weight.is_leaf
+
+
+@pytest.mark.parametrize(
+    ("start", "variance"),
+    [
+        (lambda w: nn.init.uniform_(w, -1.0, 1.0), 1 / 3),
+        (nn.init.xavier_uniform_, 2 / (500 + 200)),
+        (lambda w: nn.init.xavier_uniform_(w, gain=3.0), 9 * 2 / (500 + 200)),
+        (lambda w: nn.init.kaiming_uniform_(w, nonlinearity="relu"), 2 / 500),
+        (lambda w: nn.init.kaiming_uniform_(w, mode="fan_out", nonlinearity="linear"), 1 / 200),
+        (lambda w: nn.init.kaiming_uniform_(w, a=math.sqrt(5)), 1 / (3 * 500)),
+    ],
+)
+def test_drawn_starts_have_their_variance(start, variance):
+    pe.manual_seed(0)
+    w = start(nn.Parameter(pe.zeros(200, 500))).data
+    # of 100,000 even draws the variance strays by 0.9/√100,000 of itself, the mean by √(variance/100,000); five of each
+    assert abs(w.var() / variance - 1) < 0.015
+    assert abs(w.mean()) < 5 * math.sqrt(variance / 100_000)
+    assert abs(w).max() <= math.sqrt(3 * variance) * (1 + 1e-6)
+
+
+def test_starts_repeat_with_a_generator():
+    def drawn(seed):
+        return nn.init.kaiming_uniform_(pe.zeros(2, 3), generator=pe.Generator(seed)).numpy().tolist()
+
+    assert drawn(1) == drawn(1) != drawn(2)
+
+
+def test_gains_agree_with_torch():
+    torch = pytest.importorskip("torch")
+    for name in ("linear", "sigmoid", "tanh", "relu", "selu", "leaky_relu"):
+        assert nn.init.calculate_gain(name) == torch.nn.init.calculate_gain(name)
+    assert nn.init.calculate_gain("leaky_relu", 0.2) == torch.nn.init.calculate_gain("leaky_relu", 0.2)
+
+
+def test_errors_of_starting_values():
+    for start in (nn.init.xavier_uniform_, nn.init.kaiming_uniform_):
+        with pytest.raises(ValueError, match=rf"{start.__name__}: needs a weight of shape \(out, in, …\), not \(3,\)"):
+            start(pe.zeros(3))
+        with pytest.raises(ValueError, match=r"not \(0, 3\)"):
+            start(pe.zeros(0, 3))
+    with pytest.raises(ValueError, match="mode is 'fan_in' or 'fan_out', not 'fan'"):
+        nn.init.kaiming_uniform_(pe.zeros(2, 2), mode="fan")
+    with pytest.raises(ValueError, match="unknown nonlinearity 'gelu'; there are leaky_relu, linear"):
+        nn.init.kaiming_uniform_(pe.zeros(2, 2), nonlinearity="gelu")
+    with pytest.raises(ValueError, match=r"needs a ≤ b, not a=1\.0 and b=0\.0"):
+        nn.init.uniform_(pe.zeros(2), 1.0, 0.0)
 
 
 # --- losses and functional

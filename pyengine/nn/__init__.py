@@ -7,12 +7,16 @@
 (32, 10)
 """
 
-from . import functional
+from . import functional, init
 from .activation import ReLU
-from .container import Sequential
+from .container import ModuleDict, ModuleList, Sequential
 from .linear import Linear
 from .loss import CrossEntropyLoss
 from .module import Module
 from .parameter import Parameter
+from .shape import Flatten, Identity
 
-__all__ = ["CrossEntropyLoss", "Linear", "Module", "Parameter", "ReLU", "Sequential", "functional"]
+__all__ = [
+    "CrossEntropyLoss", "Flatten", "Identity", "Linear", "Module", "ModuleDict", "ModuleList", "Parameter", "ReLU",
+    "Sequential", "functional", "init",
+]  # fmt: skip

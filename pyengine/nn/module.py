@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..backend import Array
 from ..tensor import Tensor
+from .hooks import Hooks, RemovableHandle
 from .parameter import Parameter, clear_grad, convert, overwrite, parse_targets
 
 
@@ -43,6 +44,7 @@ class Module:
     # On the class, so that a subclass works that forgets super().__init__()
     training = True
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name: whether state_dict holds it
+    _hooks: Hooks | None = None
 
     def __init__(self) -> None:
         pass
@@ -52,8 +54,28 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} does not define forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """`forward(*args, **kwargs)`."""
-        return self.forward(*args, **kwargs)
+        """`forward(*args, **kwargs)`, with the hooks around it where there are any."""
+        if self._hooks is None:
+            return self.forward(*args, **kwargs)
+        return self._hooks.call(self, args, kwargs)
+
+    def register_forward_pre_hook(self, hook: Callable[[Any, tuple[Any, ...]], Any]) -> RemovableHandle:
+        """Call `hook(module, args)` before each forward; what it returns, unless None, replaces the arguments."""
+        self._hooks = self._hooks or Hooks()
+        return RemovableHandle(self._hooks.before, hook)
+
+    def register_forward_hook(self, hook: Callable[[Any, tuple[Any, ...], Any], Any]) -> RemovableHandle:
+        """Call `hook(module, args, output)` after each forward; what it returns, unless None, replaces the output.
+
+        >>> from pyengine import nn
+        >>> import pyengine as pe
+        >>> layer = nn.ReLU()
+        >>> with layer.register_forward_hook(lambda module, args, output: print(output)):
+        ...     y = layer(pe.tensor([-1.0, 1.0]))
+        tensor([0., 1.])
+        """
+        self._hooks = self._hooks or Hooks()
+        return RemovableHandle(self._hooks.after, hook)
 
     # --- attributes
 
