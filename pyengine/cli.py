@@ -102,6 +102,7 @@ def train(
     validation loss. Ctrl-C stops after the current step and still tests and writes; a second one quits at once.
     """
     from .recipes import RECIPES, run
+    from .train.interrupt import REASON
 
     if recipe not in RECIPES:
         raise typer.BadParameter(f"there is no recipe {recipe!r}; there is: {', '.join(RECIPES)}", param_hint="RECIPE")
@@ -120,7 +121,7 @@ def train(
             display.close(result.metrics, result.folder)
         else:
             typer.echo(json.dumps(result.metrics | {"folder": str(result.folder)}) if as_json else result.folder)
-    if result.metrics["stopped"]:
+    if result.metrics["stopped"] == REASON:
         raise typer.Exit(INTERRUPTED)
 
 

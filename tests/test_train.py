@@ -15,7 +15,18 @@ from pyengine import nn, optim
 from pyengine.data import DataLoader, TensorDataset
 from pyengine.recipes import RECIPES, run
 from pyengine.recipes.recipe import Settings
-from pyengine.train import Callback, Trainer, accuracy, run_folder
+from pyengine.train import (
+    Callback,
+    EarlyStopping,
+    Schedule,
+    Trainer,
+    accuracy,
+    confusion_matrix,
+    mean_absolute_error,
+    r2,
+    run_folder,
+    top_k_accuracy,
+)
 from pyengine.train.curves import draw
 from pyengine.train.files import write_atomically, write_json
 from pyengine.train.progress import progress
@@ -73,7 +84,7 @@ def test_history_and_evaluate():
     history = trainer.fit(loader(), validation, epochs=2)
     assert [row["epoch"] for row in history] == [1, 2]
     assert set(history[0]) == {
-        "epoch", "train_loss", "val_loss", "val_accuracy", "seconds", "samples_per_second",
+        "epoch", "train_loss", "lr", "val_loss", "val_accuracy", "seconds", "samples_per_second",
     }  # fmt: skip
     assert trainer.epoch == 2
     assert trainer.step == 8
@@ -162,6 +173,88 @@ def test_callbacks_are_called_in_order():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("size", [12, 11])
+def test_accumulated_batches_make_one_step(size):
+    """Three batches of 4 (or 4, 4 and 3), or one of their 12 (11) samples: the same gradient, up to rounding."""
+    points, labels = (tensor[:size] for tensor in blobs().tensors)
+    whole = small_trainer()
+    whole.fit([(points, labels)], epochs=1)
+    parts = small_trainer(accumulate=3)
+    parts.fit([(points[i : i + 4], labels[i : i + 4]) for i in range(0, size, 4)], epochs=1)
+    assert whole.step == parts.step == 1
+    assert parts.history[0]["train_loss"] == pytest.approx(whole.history[0]["train_loss"], rel=1e-6)
+    for name, weight in whole.model.state_dict().items():
+        # sums of 12 float32 products in another order: a few units in the last place of values below 1
+        assert np.allclose(weight.numpy(), parts.model.state_dict()[name].numpy(), rtol=0, atol=1e-6), name
+
+
+def test_the_last_accumulated_step_of_an_epoch_may_be_shorter():
+    points, labels = blobs(20).tensors
+    batches = [(points[i : i + 4], labels[i : i + 4]) for i in range(0, 20, 4)]
+    trainer = small_trainer(accumulate=3)
+    trainer.fit(batches, epochs=2)
+    assert trainer.step == 4  # of 3, 2, 3 and 2 batches
+    by_hand = small_trainer()
+    by_hand.fit([(points[:12], labels[:12]), (points[12:], labels[12:])], epochs=2)
+    for name, weight in by_hand.model.state_dict().items():
+        assert np.allclose(weight.numpy(), trainer.model.state_dict()[name].numpy(), rtol=0, atol=1e-5), name
+
+
+class Scripted(Trainer):
+    """Validates to given losses."""
+
+    def __init__(self, losses):
+        made = small_trainer()
+        super().__init__(made.model, made.loss_fn, made.optimizer)
+        self.losses = iter(losses)
+
+    def evaluate(self, loader, name="evaluation"):
+        return {"loss": next(self.losses)}
+
+
+def test_early_stopping():
+    trainer = Scripted([5.0, 3.0, 4.0, 2.0, 2.0, 2.5, 9.0, 0.0])
+    trainer.callbacks = [EarlyStopping(patience=3)]
+    trainer.fit(loader(), loader(), epochs=8)
+    assert trainer.stopped == "no better val_loss since epoch 4"
+    assert (len(trainer.history), trainer.best.epoch, trainer.best.value) == (7, 4, 2.0)
+    with pytest.raises(ValueError, match="EarlyStopping: no epoch was validated"):
+        small_trainer(callbacks=[EarlyStopping(2)]).fit(loader(), epochs=1)
+    with pytest.raises(ValueError, match="patience is 0"):
+        EarlyStopping(0)
+
+
+class Halving:
+    """A schedule: halves the learning rate each time, and notes what it is told."""
+
+    def __init__(self, optimizer):
+        self.group, self.told = optimizer.param_groups[0], []
+
+    def step(self, *value):
+        self.told += value
+        self.group["lr"] /= 2
+
+
+@pytest.mark.parametrize(("each", "expected"), [("epoch", [0.8, 0.4]), ("step", [0.8 / 16, 0.8 / 256])])
+def test_schedule(each, expected):
+    trainer = small_trainer(lr=0.8)
+    trainer.callbacks = [Schedule(Halving(trainer.optimizer), each)]
+    history = trainer.fit(loader(), epochs=2)  # 4 steps an epoch
+    assert [row["lr"] for row in history] == expected
+
+
+def test_schedule_that_watches_a_value():
+    trainer = small_trainer()
+    schedule = Halving(trainer.optimizer)
+    trainer.callbacks = [Schedule(schedule, monitor="val_loss")]
+    history = trainer.fit(loader(), loader(), epochs=3)
+    assert schedule.told == [row["val_loss"] for row in history]
+    with pytest.raises(ValueError, match="each is 'step' or 'epoch', not 'batch'"):
+        Schedule(schedule, "batch")
+    with pytest.raises(ValueError, match="val_loss is known after an epoch only"):
+        Schedule(schedule, "step", "val_loss")
+
+
 # --- errors
 
 
@@ -217,13 +310,64 @@ def test_wrong_settings():
         small_trainer().restore_best()
 
 
+# --- metrics
+
+
 def test_accuracy():
     logits = np.array([[2.0, 1.0, 0.0], [0.0, 0.1, 0.2], [5.0, 9.0, 1.0], [1.0, 0.0, 0.0]])
     assert accuracy(logits, np.array([0, 2, 1, 1])) == 0.75
-    with pytest.raises(ValueError, match=r"accuracy: outputs of shape \(4, 3\) and targets of shape \(3,\)"):
-        accuracy(logits, np.array([0, 1, 2]))
-    with pytest.raises(ValueError, match="no samples"):
-        accuracy(logits[:0], np.array([], int))
+
+
+def test_top_k_accuracy():
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(50, 7)), rng.integers(0, 7, 50)
+    logits[::5] = np.round(logits[::5])  # with equal outputs too
+    order = np.argsort(-logits, axis=1, kind="stable")
+    for k in range(1, 8):
+        expected = np.mean([label in row[:k] for label, row in zip(labels, order, strict=True)])
+        assert top_k_accuracy(logits, labels, k) == expected
+    assert top_k_accuracy(logits, labels, 1) == accuracy(logits, labels)
+    assert top_k_accuracy(np.array([[np.nan, 1.0, 2.0]]), np.array([0]), 2) == 0  # NaN is no right answer
+    assert top_k_accuracy(np.array([[np.nan, 1.0, 2.0]]), np.array([2]), 1) == 0
+
+
+def test_confusion_matrix():
+    logits = np.eye(3)[[0, 1, 1, 2, 0, 1]]
+    table = confusion_matrix(logits, np.array([0, 0, 1, 2, 2, 0]))
+    assert table.tolist() == [[1, 2, 0], [0, 1, 0], [1, 0, 1]]
+    assert np.trace(table) / table.sum() == accuracy(logits, np.array([0, 0, 1, 2, 2, 0]))
+
+
+def test_regression_metrics():
+    outputs, targets = np.array([[1.0], [2.0], [4.0]], np.float32), np.array([[1.0], [4.0], [1.0]], np.float32)
+    assert mean_absolute_error(outputs, targets) == pytest.approx(5 / 3)
+    assert r2(targets, targets) == 1
+    assert r2(np.full((3, 1), 2.0), targets) == 0
+    assert r2(outputs, targets) == pytest.approx(1 - 13 / 6)
+    with pytest.raises(ValueError, match="all 3 targets are equal"):
+        r2(outputs, np.ones((3, 1)))
+
+
+def test_metrics_check_what_they_get():
+    logits = np.zeros((4, 3))
+    for metric in (accuracy, top_k_accuracy, confusion_matrix):
+        name = metric.__name__
+        with pytest.raises(ValueError, match=rf"{name}: outputs of shape \(4, 3\) and targets of shape \(3,\)"):
+            metric(logits, np.array([0, 1, 2]))
+        with pytest.raises(ValueError, match=f"{name}: no samples"):
+            metric(logits[:0], np.array([], int))
+        with pytest.raises(ValueError, match=f"{name}: labels from 0 to 3 for 3 classes"):
+            metric(logits, np.array([0, 1, 2, 3]))
+        with pytest.raises(TypeError, match=f"{name}: targets are class labels, integers, not float64"):
+            metric(logits, np.array([0.0, 1, 2, 2]))
+    for metric in (mean_absolute_error, r2):
+        name = metric.__name__
+        with pytest.raises(
+            ValueError, match=rf"{name}: outputs of shape \(3, 1\) and targets of shape \(3,\): they must"
+        ):
+            metric(np.zeros((3, 1)), np.zeros(3))
+        with pytest.raises(ValueError, match=f"{name}: no samples"):
+            metric(np.zeros(0), np.zeros(0))
 
 
 # --- Ctrl-C

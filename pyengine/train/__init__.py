@@ -4,8 +4,11 @@ The loop itself is four lines that a user can write (see the README); `Trainer` 
 history, the best weights and a clean stop.
 """
 
-from .callbacks import Callback
-from .metrics import accuracy
+from .callbacks import Callback, EarlyStopping, Schedule
+from .metrics import accuracy, confusion_matrix, mean_absolute_error, r2, top_k_accuracy
 from .trainer import Best, Trainer
 
-__all__ = ["Best", "Callback", "Trainer", "accuracy"]
+__all__ = [
+    "Best", "Callback", "EarlyStopping", "Schedule", "Trainer", "accuracy", "confusion_matrix", "mean_absolute_error",
+    "r2", "top_k_accuracy",
+]  # fmt: skip

@@ -31,3 +31,51 @@ class Callback:
 
     def on_fit_end(self, trainer: "Trainer") -> None:
         """The last call, whether the epochs are done, the training was stopped or an error ended it."""
+
+
+class EarlyStopping(Callback):
+    """Stops when the best epoch, by the trainer's `monitor`, lies `patience` epochs back.
+
+    >>> stopping = EarlyStopping(patience=5)
+    """
+
+    def __init__(self, patience: int) -> None:
+        if patience < 1:
+            raise ValueError(f"EarlyStopping: patience is {patience}; it must be 1 or more epochs")
+        self.patience = patience
+
+    def on_epoch(self, trainer: "Trainer", row: dict[str, Any]) -> None:
+        """Compare this epoch with the best one."""
+        if trainer.best is None:
+            raise ValueError("EarlyStopping: no epoch was validated; give fit() a validation loader")
+        if row["epoch"] - trainer.best.epoch >= self.patience:
+            trainer.stop(f"no better {trainer.monitor} since epoch {trainer.best.epoch}")
+
+
+class Schedule(Callback):
+    """Moves a learning rate schedule on, after each step or after each epoch.
+
+    schedule  has step(), or step(value) where `monitor` names the value of the history that it watches
+    each      "step" or "epoch"
+    """
+
+    def __init__(self, schedule: Any, each: str = "epoch", monitor: str | None = None) -> None:
+        if each not in ("step", "epoch"):
+            raise ValueError(f"Schedule: each is 'step' or 'epoch', not {each!r}")
+        if monitor is not None and each == "step":
+            raise ValueError(f"Schedule: {monitor} is known after an epoch only; use each='epoch'")
+        self.schedule = schedule
+        self.each = each
+        self.monitor = monitor
+
+    def on_step(self, trainer: "Trainer") -> None:
+        """The next step's learning rate."""
+        if self.each == "step":
+            self.schedule.step()
+
+    def on_epoch(self, trainer: "Trainer", row: dict[str, Any]) -> None:
+        """The next epoch's learning rate."""
+        if self.monitor is not None:
+            self.schedule.step(row[self.monitor])
+        elif self.each == "epoch":
+            self.schedule.step()

@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -33,11 +34,13 @@ class Trainer:
     """Trains `model` on batches of (inputs, targets).
 
     loss_fn    loss_fn(model(inputs), targets) -> a tensor of one number, the mean over the batch
-    optimizer  has zero_grad() and step()
+    optimizer  one of pyengine.optim
     metrics    name -> function(outputs, targets) of NumPy arrays, computed when evaluating
     callbacks  see `Callback`
     monitor    the value of the history by which the best epoch is chosen; needs a validation loader
     mode       "min" or "max": which way `monitor` is better
+    accumulate how many batches make one step of the optimizer: the gradient is that of the mean over all their samples,
+               as if they were one batch; the last step of an epoch may have fewer
 
     While and after it trains:  history, one dict per finished epoch · best, of the validated epochs · epoch and step,
     how many are finished · stopped, why it ended early, or None.
@@ -62,9 +65,12 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         monitor: str = "val_loss",
         mode: str = "min",
+        accumulate: int = 1,
     ) -> None:
         if mode not in ("min", "max"):
             raise ValueError(f"Trainer: mode is 'min' or 'max', not {mode!r}")
+        if accumulate < 1:
+            raise ValueError(f"Trainer: accumulate is {accumulate}; it must be 1 or more batches")
         self.model = model
         self.loss_fn = loss_fn
         self.optimizer = optimizer
@@ -72,6 +78,7 @@ class Trainer:
         self.callbacks = list(callbacks)
         self.monitor = monitor
         self.mode = mode
+        self.accumulate = accumulate
         self.history: list[Row] = []
         self.best: Best | None = None
         self.stopped: str | None = None
@@ -86,9 +93,10 @@ class Trainer:
     def fit(self, train_loader: Loader, val_loader: Loader | None = None, epochs: int = 1) -> list[Row]:
         """Train until `epochs` epochs are finished in all, and return the history.
 
-        Each row has epoch, train_loss (the mean over the epoch, while the weights moved), seconds, samples_per_second
-        and, with a validation loader, val_loss and val_<metric>. The first Ctrl-C ends it after the step that runs; the
-        epoch then begun has no row. ValueError for an empty loader, FloatingPointError for a loss that is not finite.
+        Each row has epoch, train_loss (the mean over the epoch, while the weights moved), lr (at its end), seconds,
+        samples_per_second and, with a validation loader, val_loss and val_<metric>. The first Ctrl-C ends it after the
+        step that runs; the epoch then begun has no row. ValueError for an empty loader, FloatingPointError for a loss
+        that is not finite.
         """
         self.stopped, self.epochs = None, epochs
         self.batches = len(train_loader) if isinstance(train_loader, Sized) else None
@@ -107,13 +115,16 @@ class Trainer:
         """One pass over the training data: its row of the history, or None where it was stopped on the way."""
         self.model.train()
         self._running = running = Running()
-        for inputs, targets in loader:
+        for batches in in_groups(loader, self.accumulate):
             if self.stopped:
                 return None
-            loss = self.loss_fn(self.model(inputs), targets)  # guess, and how wrong it is
-            running.add(self._finite(loss.item(), inputs), len(targets))
             self.optimizer.zero_grad()
-            loss.backward()  # blame: how each weight contributed
+            samples = sum(len(targets) for _, targets in batches)
+            for inputs, targets in batches:
+                loss = self.loss_fn(self.model(inputs), targets)  # guess, and how wrong it is
+                running.add(self._finite(loss.item(), inputs), len(targets))
+                part = loss if len(targets) == samples else loss * (len(targets) / samples)
+                part.backward()  # blame: how each weight contributed
             self._tell("on_gradients")
             self.optimizer.step()  # step: every weight a little against its blame
             self.step += 1
@@ -124,6 +135,7 @@ class Trainer:
         return {
             "epoch": self.epoch + 1,
             "train_loss": running.mean,
+            "lr": self.optimizer.param_groups[0]["lr"],
             "seconds": seconds,
             "samples_per_second": running.samples / seconds,
         }
@@ -231,6 +243,13 @@ class Running:
     def mean(self) -> float:
         """The mean so far; NaN before the first batch."""
         return self.total / self.samples if self.samples else math.nan
+
+
+def in_groups(loader: Loader, size: int) -> Iterator[list[tuple[Tensor, Tensor]]]:
+    """The batches of `loader` in lists of `size`, the last perhaps shorter."""
+    batches = iter(loader)
+    while group := list(islice(batches, size)):
+        yield group
 
 
 def empty_loader(where: str, name: str) -> str:
