@@ -137,6 +137,9 @@ bool ThreadPool::wait_for_job(uint32_t seen) {
 }
 
 void ThreadPool::worker(uint32_t seen) {
+#ifdef __linux__
+  pthread_setname_np(pthread_self(), "pyengine");
+#endif
   t_inside_block = true;
   while (wait_for_job(seen)) {
     seen = job_number_.load();
