@@ -1,0 +1,127 @@
+// out = a, cast to another dtype, or out = value everywhere. Any strides on either side.
+//
+// Moves n·(size of a + size of out) bytes and computes nothing, so it should run at the speed of memory: whole blocks
+// by memcpy where both lie contiguously; tiles that are turned over in registers (transpose.h) where the two disagree
+// on which axis is innermost; a strided loop otherwise. A cast is an elementwise kernel whose functor is convert<To>.
+#include <algorithm>
+#include <type_traits>
+
+#include "cpu/convert.h"
+#include "cpu/elementwise.h"
+#include "cpu/transpose.h"
+#include "kernels.h"
+
+namespace pe {
+
+namespace {
+
+using cpu::Walk;
+
+template <class Visit>
+auto with_type(DType dtype, Visit&& visit) {
+  switch (dtype) {
+    case DType::f32:
+      return visit(float{});
+    case DType::f64:
+      return visit(double{});
+    case DType::f16:
+      return visit(cpu::Half{});
+    case DType::i64:
+      return visit(int64_t{});
+    case DType::i32:
+      return visit(int32_t{});
+    case DType::u8:
+      return visit(uint8_t{});
+    case DType::b8:
+      break;
+  }
+  return visit(cpu::BoolByte{});
+}
+
+// --- casts
+
+template <class To, class From>
+void cast_loop(const void*, char* const* data, int64_t n, unsigned) {
+  To* to = reinterpret_cast<To*>(data[0]);
+  const From* from = reinterpret_cast<const From*>(data[1]);
+  for (int64_t i = 0; i < n; ++i) to[i] = cpu::convert<To>(from[i]);
+}
+
+void cast(In a, Out out) {
+  const cpu::ElementLoop loop = with_type(out.dtype, [&](auto to) {
+    return with_type(a.dtype,
+                     [&](auto from) { return cpu::ElementLoop{cast_loop<decltype(to), decltype(from)>, nullptr}; });
+  });
+  const Array* const arrays[] = {&out, &a};
+  cpu::run_elements(loop, arrays, 2);
+}
+
+// --- the same dtype
+
+constexpr int64_t kTile = 64;  // items: a tile of the source and one of the output stay in L1 and L2 together
+
+// The axis along which the source is contiguous where the output is so along the innermost one; -1 where there is none.
+int transposed_axis(const Walk& walk, int64_t size) {
+  if (walk.inner_stride(0) != size || walk.inner_stride(1) == size) return -1;
+  for (int axis = walk.ndim - 2; axis >= 0; --axis)
+    if (walk.strides[1][axis] == size) return axis;
+  return -1;
+}
+
+void copy_transposed(const Walk& walk, int axis, int64_t size) {
+  Walk planes = walk;  // one "row" of this walk is a matrix to turn over
+  std::swap(planes.shape[axis], planes.shape[walk.ndim - 2]);
+  for (auto& strides : planes.strides) std::swap(strides[axis], strides[walk.ndim - 2]);
+  planes.ndim = walk.ndim - 1;
+  const int64_t rows = walk.inner(), columns = walk.shape[axis];
+  const int64_t row_tiles = (rows + kTile - 1) / kTile, column_tiles = (columns + kTile - 1) / kTile;
+  const int64_t tiles = row_tiles * column_tiles;
+  const int64_t tile_items = std::min(rows, kTile) * std::min(columns, kTile);
+  const int64_t at_once = std::max<int64_t>(1, cpu::kBlock / tile_items);
+  parallel_ranges(planes.rows() * tiles, at_once, [&](int64_t begin, int64_t end) {
+    cpu::RowCursor plane(planes, begin / tiles);
+    for (int64_t i = begin; i < end; ++i) {
+      if (i > begin && i % tiles == 0) plane.next();
+      const int64_t column = i % tiles / row_tiles * kTile, row = i % row_tiles * kTile;
+      cpu::transpose(plane.data[0] + column * walk.strides[0][axis] + row * size, walk.strides[0][axis],
+                     plane.data[1] + row * walk.inner_stride(1) + column * size, walk.inner_stride(1),
+                     std::min(kTile, rows - row), std::min(kTile, columns - column), size);
+    }
+  });
+}
+
+void move(In a, Out out) {
+  const int64_t count = out.size(), size = itemsize(out.dtype);
+  if (count == 0 || a.data == out.data) return;  // the same view: there is no other overlap to handle
+  const Array* const arrays[] = {&out, &a};
+  const Walk walk = cpu::collapse(arrays, 2);
+  const int axis = transposed_axis(walk, size);
+  if (axis >= 0) return copy_transposed(walk, axis, size);
+  cpu::parallel_rows(walk, cpu::kBlock, [&](char* const* row, int64_t begin, int64_t end) {
+    const int64_t to = walk.inner_stride(0), from = walk.inner_stride(1);
+    cpu::copy_run(row[0] + begin * to, to, row[1] + begin * from, from, end - begin, size);
+  });
+}
+
+}  // namespace
+
+void copy(In a, DType dtype, Out out) {
+  if (out.dtype != dtype) throw DTypeError(std::string("copy: out is ") + name(out.dtype) + ", not " + name(dtype));
+  if (a.dtype == dtype) {
+    move(a, out);
+  } else {
+    cast(a, out);
+  }
+}
+
+void full(const Ints&, double value, DType dtype, Out out) {
+  with_type(dtype, [&](auto to) {
+    auto item = cpu::convert<decltype(to)>(value);
+    Array constant;
+    constant.data = &item;
+    constant.dtype = dtype;
+    move(constant, out);
+  });
+}
+
+}  // namespace pe

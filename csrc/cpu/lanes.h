@@ -1,0 +1,75 @@
+// Vectors of N lanes for any element type, so that inputs and outputs of different widths can go through one loop.
+//
+// Vec<T> fills a register; Lanes<T, N> has as many lanes as the widest operand of a kernel allows, and may be shorter.
+#pragma once
+
+#include <cstring>
+#include <type_traits>
+
+#include "core/array.h"
+#include "core/vec.h"
+
+namespace pe::cpu {
+
+template <class T, int N>
+struct LanesOf {
+  typedef T type __attribute__((vector_size(sizeof(T) * N)));
+};
+
+template <class T, int N>
+using Lanes = typename LanesOf<T, N>::type;
+
+// Tags of element types that are not what they are stored as.
+struct Bool {};  // one byte, 0 or 1; in a kernel's arithmetic a mask, all bits of a lane set or none
+
+template <class T>
+struct StoredAs {
+  using type = T;
+};
+template <>
+struct StoredAs<Bool> {
+  using type = uint8_t;
+};
+template <class T>
+using Stored = typename StoredAs<T>::type;
+
+template <size_t kBytes>
+using SignedOf =
+    std::conditional_t<kBytes == 1, int8_t,
+                       std::conditional_t<kBytes == 2, int16_t, std::conditional_t<kBytes == 4, int32_t, int64_t>>>;
+
+// How a kernel with lanes of `kWidth` bytes sees N elements of T: as numbers, or for Bool as a mask of that width.
+template <class T, int N, size_t kWidth>
+inline auto from_stored(Lanes<Stored<T>, N> raw) {
+  if constexpr (std::is_same_v<T, Bool>) {
+    return __builtin_convertvector(raw, Lanes<SignedOf<kWidth>, N>) != 0;
+  } else {
+    return raw;
+  }
+}
+
+template <class T, int N, class Result>
+inline Lanes<Stored<T>, N> to_stored(Result result) {
+  if constexpr (std::is_same_v<T, Bool>) {
+    return __builtin_convertvector(result & 1, Lanes<uint8_t, N>);
+  } else {
+    return result;
+  }
+}
+
+template <class T, int N>
+inline Lanes<T, N> load_lanes(const T* p) {
+  Lanes<T, N> v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+
+// The first `count` < N lanes from memory, the others 0.
+template <class T, int N>
+inline Lanes<T, N> load_some(const T* p, int64_t count) {
+  Lanes<T, N> v{};
+  std::memcpy(&v, p, static_cast<size_t>(count) * sizeof(T));
+  return v;
+}
+
+}  // namespace pe::cpu
