@@ -1,10 +1,27 @@
-"""Optimizers: how parameters follow their gradients.
+"""Optimizers: how parameters follow their gradients; and schedules, how the learning rate changes.
 
 >>> from pyengine import nn, optim
 >>> optimizer = optim.SGD(nn.Linear(4, 2).parameters(), lr=0.1, momentum=0.9)
+>>> schedule = optim.lr_scheduler.StepLR(optimizer, step_size=10)
 """
 
+from . import schedules as lr_scheduler
 from .optimizer import Optimizer
+from .schedules import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    LRScheduler,
+    MultiStepLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    SequentialLR,
+    StepLR,
+)
 from .sgd import SGD
 
-__all__ = ["SGD", "Optimizer"]
+__all__ = [
+    "SGD", "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "OneCycleLR",
+    "Optimizer", "ReduceLROnPlateau", "SequentialLR", "StepLR", "lr_scheduler",
+]  # fmt: skip
