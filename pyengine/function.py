@@ -19,17 +19,17 @@ class Context:
 
     def __init__(self) -> None:
         self._saved: tuple[Tensor | None, ...] = ()
-        self._clock = 0
+        self._time = 0
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors; a later write in place to one of them is found when backward reads them."""
-        self._saved, self._clock = tensors, tape.clock.now
+        self._saved, self._time = tensors, next(tape.clock)
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """What `save_for_backward` was given."""
         for i, tensor in enumerate(self._saved):
-            if tensor is not None and tensor.version is not None and tensor.version.tick > self._clock:
+            if tensor is not None and tensor.version is not None and tensor.version.time > self._time:
                 raise RuntimeError(f"saved_tensors[{i}] was changed in place after it was saved for the backward pass")
         return self._saved
 

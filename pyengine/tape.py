@@ -4,17 +4,19 @@ Each operation that must be differentiated leaves a `Node`: which operation, wha
 from. The nodes point from results to inputs, so the last result holds the whole history, and dropping it frees it.
 
 `backward` walks from a result to the leaves. A value used twice receives two gradients, which add up, and its own
-operation may be differentiated only when both have arrived: that is why the walk follows a topological order (every
-consumer before its producer). Take y = a + b with a = x * x and b = 2 * a: a gets gradient from y and from b. Going to
-x's product as soon as y has delivered would use half of a's gradient. So each node counts the consumers it still waits
-for.
+operation may be differentiated only when both have arrived: that is why the walk takes consumers before their
+producers. Take y = a + b with a = x * x and b = 2 * a: a gets gradient from y and from b. Going to x's product as soon
+as y has delivered would use half of a's gradient. A consumer was always made after its producers, so the walk takes the
+youngest node that has a gradient, again and again.
 """
 
 import contextlib
+import itertools
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from heapq import heappop, heappush
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -56,18 +58,18 @@ class Value:
 
 
 class Version:
-    """When the memory behind a tensor and all its views was last written in place (a tick of the clock below)."""
+    """When the memory behind a tensor and all its views was last written in place (by the clock below)."""
 
-    __slots__ = ("tick",)
+    __slots__ = ("time",)
 
     def __init__(self) -> None:
-        self.tick = 0
+        self.time = 0
 
 
 class Node:
     """One executed operation: an inner point of the graph."""
 
-    __slots__ = ("__weakref__", "attrs", "clock", "device", "edges", "op", "saved", "version")
+    __slots__ = ("__weakref__", "attrs", "device", "edges", "op", "saved", "time", "version")
 
     requires_grad = True
 
@@ -76,7 +78,7 @@ class Node:
     saved: tuple[Any, ...] | None  # None once backward has used it up
     edges: tuple[Edge, ...]  # for each input the node that made it, or the leaf itself
     device: Device
-    clock: int  # the time of the last in-place write before it ran
+    time: int  # when it ran, by the clock below
     version: Version | None  # that of its output
 
     def __repr__(self) -> str:
@@ -97,17 +99,10 @@ class _State(threading.local):
     deliver: "Callable[[Value, Any, bool], None] | None" = None  # of the backward pass that is running
 
 
-class _Clock:
-    """Counts in-place writes, so that using a value overwritten since it was saved is found."""
-
-    __slots__ = ("now",)
-
-    def __init__(self) -> None:
-        self.now = 0
-
-
 state = _State()
-clock = _Clock()
+# One clock for operations and in-place writes: orders the backward pass, and tells whether a saved value is still good.
+clock = itertools.count(1)
+last_write = 0
 NO_ATTRS: dict[str, Any] = {}
 
 # Wraps a device's kernels while a recorder or profiler watches; None, the usual case, costs one test.
@@ -161,8 +156,9 @@ def apply(op: Op, tensors: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS) -> A
                 track = True
     except AttributeError:
         raise located(_not_a_tensor(op, tensors)) from None
+    k = device.kernels if observer is None else observer(device)
     try:
-        out, saved = op.forward(device.kernels if observer is None else observer(device), *arrays, **attrs)
+        out, saved = op.forward(k, *arrays, **attrs) if attrs else op.forward(k, *arrays)
     except (ValueError, TypeError, IndexError) as error:
         return _explain(op, tensors, attrs, error)
     if not (track and state.grad_enabled):
@@ -170,14 +166,21 @@ def apply(op: Op, tensors: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS) -> A
             return tuple([None if o is None else wrap(o, device) for o in out])
         node = None
     else:
-        node = make_node(op, tensors, attrs, saved, device)
+        # make_node() and wrap() are written out here: their calls would cost a tenth of a small operation
+        node = _new(Node)
+        node.op = op
+        node.attrs = attrs
+        node.saved = saved
+        node.edges = tuple([t.node or t for t in tensors])
+        node.device = device
+        node.time = next(clock)
+        node.version = None
         if tracer is not None:
             tracer(node, out)
         if out.__class__ is tuple:
             return tuple(
                 [None if o is None else wrap(o, device, output_node(node, i, len(out))) for i, o in enumerate(out)]
             )
-    # wrap(), written out: the call would cost a tenth of a small operation
     result = _new(result_class)
     result.data = out
     result.device = device
@@ -196,7 +199,7 @@ def make_node(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], saved: tupl
     node.saved = saved
     node.edges = tuple([t.node or t for t in tensors])
     node.device = device
-    node.clock = clock.now
+    node.time = next(clock)
     node.version = None
     return node
 
@@ -205,7 +208,7 @@ def output_node(node: Node, index: int, outputs: int) -> OutputNode | None:
     """The node of one of several outputs."""
     out = OutputNode()
     out.op, out.attrs, out.saved, out.edges = node.op, NO_ATTRS, (), (node,)
-    out.device, out.clock, out.version = node.device, node.clock, None
+    out.device, out.time, out.version = node.device, next(clock), None
     out.index, out.outputs = index, outputs
     return out
 
@@ -271,18 +274,19 @@ def share_version(view: Any, base: Any) -> None:
 
 def mark_written(tensor: Any) -> None:
     """Note that the memory behind `tensor` was written in place: operations that saved it cannot go backwards."""
-    clock.now += 1
+    global last_write
+    last_write = next(clock)
     if tensor.version is None:
         tensor.version = Version()
     if tensor.node is not None:
         tensor.node.version = tensor.version
-    tensor.version.tick = clock.now
+    tensor.version.time = last_write
 
 
 def _check_unwritten(node: Node) -> None:
     for source in node.op.saves:
         edge: Any = node.edges[source] if source >= 0 else node
-        if edge.version is not None and edge.version.tick > node.clock:
+        if edge.version is not None and edge.version.time > node.time:
             what = f"input {source}" if source >= 0 else "the result"
             raise RuntimeError(
                 f"{node.op.name}: {what} was changed in place after it was saved for the backward pass; "
@@ -320,39 +324,44 @@ def _walk(
     retain_graph: bool,
     create_graph: bool,
 ) -> None:
-    pending: dict[Node, Any] = {}
+    pending: dict[Node, Any] = {}  # gradients that have arrived, of the nodes in the queue
+    queue: list[tuple[int, Node]] = []
     hooked: dict[int, tuple[Value, Any]] = {}  # leaves whose hooks wait for the whole gradient
-    waiting = _count_consumers([r.node for r in roots if r.node is not None])
+
     for root, grad in zip(roots, grads, strict=True):
-        if root.node is None:
+        node = root.node
+        if node is None:
             deliver(root, grad, True)
+        elif node in pending:
+            pending[node] = _sum(pending[node], grad, node, create_graph)
         else:
-            _accumulate(pending, root.node, grad, create_graph)
-    ready = [node for node, consumers in waiting.items() if consumers == 0]
-    while ready:
-        node = ready.pop()
-        arrived = pending.pop(node, None)
-        if hooks and arrived is not None and id(node) in hooks:
+            pending[node] = grad
+            heappush(queue, (-node.time, node))
+    while queue:
+        node = heappop(queue)[1]
+        arrived = pending.pop(node)
+        if hooks and id(node) in hooks:
             arrived = _run_hooks(node, arrived, create_graph)
+        if node.__class__ is OutputNode:
+            _place(pending, queue, node, arrived)
+            continue
         contributions = _differentiate(node, arrived, create_graph)
         if gradient_check is not None:
             gradient_check(node, contributions)
-        for edge, grad in zip(node.edges, contributions, strict=True):
+        for edge, grad in zip(node.edges, contributions):  # noqa: B905  (a vjp returns one gradient for each input)
+            if grad is None or not edge.requires_grad:
+                continue
             if isinstance(edge, Node):
-                if grad is not None:
-                    if node.__class__ is OutputNode:
-                        _place(pending, edge, node.index, node.outputs, grad)
-                    else:
-                        _accumulate(pending, edge, grad, create_graph)
-                waiting[edge] -= 1
-                if waiting[edge] == 0:
-                    ready.append(edge)
-            elif grad is not None and edge.requires_grad:
-                if hooks and id(edge) in hooks:
-                    before = hooked.get(id(edge))
-                    hooked[id(edge)] = (edge, grad if before is None else _sum(before[1], grad, edge, create_graph))
+                if edge in pending:
+                    pending[edge] = _sum(pending[edge], grad, edge, create_graph)
                 else:
-                    deliver(edge, grad, grad is arrived or retain_graph)
+                    pending[edge] = grad
+                    heappush(queue, (-edge.time, edge))
+            elif hooks and id(edge) in hooks:
+                before = hooked.get(id(edge))
+                hooked[id(edge)] = (edge, grad if before is None else _sum(before[1], grad, edge, create_graph))
+            else:
+                deliver(edge, grad, grad is arrived or retain_graph)
         if not retain_graph:
             node.saved = None
             node.edges = ()
@@ -360,19 +369,15 @@ def _walk(
         deliver(leaf, _run_hooks(leaf, grad, create_graph), True)
 
 
-def _count_consumers(roots: Sequence[Node]) -> dict[Node, int]:
-    """How many gradients each reachable node waits for: one for each time that an operation used its result."""
-    waiting = dict.fromkeys(roots, 0)
-    stack = list(waiting)
-    while stack:
-        for edge in stack.pop().edges:
-            if isinstance(edge, Node):
-                if edge in waiting:
-                    waiting[edge] += 1
-                else:
-                    waiting[edge] = 1
-                    stack.append(edge)
-    return waiting
+def _place(pending: dict[Node, Any], queue: list[tuple[int, Node]], output: Node, grad: Any) -> None:
+    """Put the gradient of one of several outputs into its place in the list that its operation waits for."""
+    assert isinstance(output, OutputNode)
+    node = output.edges[0]
+    assert isinstance(node, Node)
+    if node not in pending:
+        pending[node] = [None] * output.outputs
+        heappush(queue, (-node.time, node))
+    pending[node][output.index] = grad
 
 
 def _differentiate(node: Node, arrived: Any, create_graph: bool) -> Sequence[Any]:
@@ -382,23 +387,19 @@ def _differentiate(node: Node, arrived: Any, create_graph: bool) -> Sequence[Any
             f"{node.op.name}: backward() was called a second time on the same graph, whose saved values were freed "
             f"by the first; pass retain_graph=True to the first call if you need both"
         )
-    if arrived is None:
-        return [None] * len(node.edges)
-    if node.__class__ is OutputNode:
-        return (arrived,)
-    if node.clock != clock.now and node.op.saves:
+    if last_write > node.time and node.op.saves:
         _check_unwritten(node)
     needs = [edge.requires_grad for edge in node.edges]
-    grads = arrived if arrived.__class__ is list else (arrived,)
+    if arrived.__class__ is not list and not create_graph:
+        k = node.device.kernels if observer is None else observer(node.device)
+        if node.attrs:
+            return node.op.vjp(k, node.saved, arrived, needs=needs, **node.attrs)
+        return node.op.vjp(k, node.saved, arrived, needs=needs)
+    grads = arrived if arrived.__class__ is list else [arrived]
     k, saved = kernels_of(node.device), node.saved
     if create_graph:
         k, saved = DifferentiableKernels(node.device), _saved_tensors(node, len(grads))
     return node.op.vjp(k, saved, *grads, needs=needs, **node.attrs)
-
-
-def _accumulate(pending: dict[Node, Any], node: Node, grad: Any, create_graph: bool) -> None:
-    before = pending.get(node)
-    pending[node] = grad if before is None else _sum(before, grad, node, create_graph)
 
 
 def _sum(a: Any, b: Any, at: Node | Value, create_graph: bool) -> Any:
@@ -417,11 +418,6 @@ def _run_hooks(target: Node | Value, grad: Any, create_graph: bool) -> Any:
                 )
             seen = replaced
     return seen if create_graph else seen.data
-
-
-def _place(pending: dict[Node, Any], node: Node, index: int, outputs: int, grad: Any) -> None:
-    grads = pending.setdefault(node, [None] * outputs)
-    grads[index] = grad
 
 
 # --- second derivatives: the same vjp functions, run on tensors
