@@ -5,11 +5,10 @@
 // against 1 (2 with gradient) elements of memory. The idea: the row is in cache when its sum is known, so the gradient
 // costs one multiplication more, and no probability is ever written that is not part of it. Rows are summed as a
 // balanced tree whose shape depends on their number only.
+#include "kernels/cross_entropy.h"
 #include "core/memory.h"
 #include "core/parallel.h"
-#include "cpu/rows.h"
-#include "cpu/softmax_rows.h"
-#include "kernels.h"
+#include "cpu/softmax_short.h"
 
 namespace pe {
 
@@ -46,48 +45,59 @@ struct Problem {
   T weight;             // 1 / rows
 };
 
-template <class T>
-T loss_of_row(const Problem<T>& p, const T* x, T* grad, T* maxima, int64_t label) {
+// One row of at least kLanes elements: its sum and, where there is one, its gradient. NV as in by_row_length.
+template <int NV, class T>
+RowSum<T> row_with_gradient(const Problem<T>& p, const T* x, int64_t r, T* buffer, T* maxima) {
   const int64_t n = p.x.length;
-  if (!grad) {
-    const RowSum<T> row = sum_exp_chunks<false>(x, static_cast<T*>(nullptr), n, maxima);
-    return log_one(row.sum) - (x[label] - row.max);
+  T* grad = p.grad ? target(*p.grad, r, buffer) : nullptr;
+  RowSum<T> sum;
+  if constexpr (NV > 0) {
+    RegisterRow<T, NV> row(n);
+    row.load(x);
+    sum = row.sum_exp();
+    if (!grad) return sum;
+    const Vec<T> factor = p.weight / sum.sum;
+    for (Vec<T>& v : row.v) v *= factor;
+    row.store(grad);
+  } else {
+    if (!grad) return sum_exp_row<false>(x, grad, n, maxima);
+    sum = sum_exp_row<true>(x, grad, n, maxima);
+    scale_row<T>(grad, n, sum, maxima, p.weight / sum.sum);
   }
-  const RowSum<T> row = sum_exp_chunks<true>(x, grad, n, maxima);
-  const T loss = log_one(row.sum) - (x[label] - row.max);
-  for (int64_t c = 0; c < chunk_count(n); ++c) {
-    const auto [begin, size] = chunk_of(n, c);
-    scale(grad + begin, size, exp_one(maxima[c] - row.max) / row.sum * p.weight);
-  }
-  grad[label] -= p.weight;
-  return loss;
+  grad[p.labels[r]] -= p.weight;
+  scatter(grad, *p.grad, r);
+  return sum;
 }
 
-// Rows [first, last) one by one; a row with gaps goes through a buffer.
-template <class T>
-void long_rows(const Problem<T>& p, int64_t first, int64_t last, T* losses) {
-  const int64_t n = p.x.length;
-  const bool turn_x = p.x.stride != 1, turn_grad = p.grad && p.grad->stride != 1;
-  Scratch<T> scratch(2 * n + chunk_count(n));
-  T *x_buffer = scratch.data(), *grad_buffer = x_buffer + n, *maxima = grad_buffer + n;
-  for (int64_t r = first; r < last; ++r) {
-    const T* x = p.x[r];
-    if (turn_x) {
-      copy_strided(x, p.x.stride, x_buffer, 1, n);
-      x = x_buffer;
-    }
-    T* grad = turn_grad ? grad_buffer : p.grad ? (*p.grad)[r] : nullptr;
-    losses[r] = loss_of_row(p, x, grad, maxima, p.labels[r]);
-    if (turn_grad) copy_strided<T>(grad_buffer, 1, (*p.grad)[r], p.grad->stride, n);
-  }
-}
-
-// Rows [first, last), as many at a time as a vector has lanes: lane l is row r + l.
-template <class T>
-void short_rows(const Problem<T>& p, int64_t first, int64_t last, T* losses) {
+template <int NV, class T>
+void vector_rows(const Problem<T>& p, int64_t first, int64_t last, T* losses) {
   constexpr int W = kLanes<T>;
   const int64_t n = p.x.length;
-  T tile[kShortRow * W], label[W], loss[W];
+  Scratch<T> scratch(2 * n + chunk_count(n));
+  T *x_buffer = scratch.data(), *grad_buffer = x_buffer + n, *maxima = grad_buffer + n;
+  T sums[W], picked[W], loss[W];
+  std::fill(sums, sums + W, T(1));
+  std::fill(picked, picked + W, T(0));
+  for (int64_t begin = first; begin < last; begin += W) {  // one logarithm for as many rows as a vector has lanes
+    const int64_t rows = std::min<int64_t>(W, last - begin);
+    for (int64_t l = 0; l < rows; ++l) {
+      const T* x = gathered(p.x, begin + l, x_buffer);
+      const T label = x[p.labels[begin + l]];
+      const RowSum<T> row = row_with_gradient<NV>(p, x, begin + l, grad_buffer, maxima);
+      sums[l] = first_lane<T>(row.sum);
+      picked[l] = label - first_lane<T>(row.max);
+    }
+    store(loss, log(load(sums)) - load(picked));
+    std::copy(loss, loss + rows, losses + begin);
+  }
+}
+
+// Rows shorter than a vector, as many at a time as it has lanes: lane l is row r + l.
+template <class T>
+void tile_rows(const Problem<T>& p, int64_t first, int64_t last, T* losses) {
+  constexpr int W = kLanes<T>;
+  const int64_t n = p.x.length;
+  T tile[W * W], label[W], loss[W];
   for (int64_t r = first; r < last; r += W) {
     const int64_t rows = std::min<int64_t>(W, last - r);
     load_rows(p.x, r, rows, tile);
@@ -96,12 +106,12 @@ void short_rows(const Problem<T>& p, int64_t first, int64_t last, T* losses) {
 
     Vec<T> picked{};
     for (int64_t j = 0; j < n; ++j) picked = select(labels == static_cast<T>(j), load(tile + j * W), picked);
-    const ColumnSum<T> column = exp_columns(tile, n);
-    store(loss, log(column.sum) - (picked - column.max));
+    const RowSum<T> row = sum_exp_tile(tile, n);
+    store(loss, log(row.sum) - (picked - row.max));
     std::copy(loss, loss + rows, losses + r);
 
     if (!p.grad) continue;
-    const Vec<T> factor = p.weight / column.sum;
+    const Vec<T> factor = p.weight / row.sum;
     for (int64_t j = 0; j < n; ++j) {
       const Vec<T> onehot = select(labels == static_cast<T>(j), splat(p.weight), Vec<T>{});
       store(tile + j * W, load(tile + j * W) * factor - onehot);
@@ -123,11 +133,13 @@ void cross_entropy_typed(In logits, In labels, Out loss, OptOut grad) {
   const Problem<T> problem{Rows<const T>(logits), classes_of, grad ? &grad_rows : nullptr, T(1) / static_cast<T>(rows)};
   Scratch<T> losses(rows);
   parallel_ranges(rows, rows_per_task<T>(classes), [&](int64_t first, int64_t last) {
-    if (classes <= kShortRow) {
-      short_rows(problem, first, last, losses.data());
-    } else {
-      long_rows(problem, first, last, losses.data());
-    }
+    by_row_length<T>(classes, [&]<int NV>() {
+      if constexpr (NV == 0) {
+        tile_rows(problem, first, last, losses.data());
+      } else {
+        vector_rows<NV>(problem, first, last, losses.data());
+      }
+    });
   });
   *loss.as<T>() = pairwise_sum(losses.data(), rows) / static_cast<T>(rows);
 }

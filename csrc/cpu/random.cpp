@@ -9,7 +9,7 @@
 #include "core/parallel.h"
 #include "cpu/rows.h"
 #include "cpu/vec_math.h"
-#include "kernels.h"
+#include "kernels/random.h"
 
 namespace pe {
 

@@ -10,7 +10,7 @@
 #include "core/memory.h"
 #include "core/parallel.h"
 #include "cpu/rows.h"
-#include "kernels.h"
+#include "kernels/sgd.h"
 
 namespace pe {
 

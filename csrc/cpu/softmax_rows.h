@@ -1,22 +1,20 @@
 // exp(x - max) and its sum over rows: what softmax and cross-entropy share.
 //
-// Two shapes of work. A long row is cut into chunks that stay in the first-level cache: each is read from memory once,
-// for its maximum, then exp(x - its own maximum) is stored; when all chunks are known, one factor a chunk corrects for
-// the row's maximum and for the sum ("online softmax": M. Milakov, N. Gimelshein, arXiv:1805.02867). Short rows are
-// taken as many at a time as a vector has lanes, turned so that lane l is row l: no lane is idle and nothing is summed
-// across lanes.
-// NaN needs no test: maxima pass over it, but exp keeps it and the sum makes the whole row NaN.
+// A row is cut into chunks that stay in the first-level cache: each is read from memory once, for its maximum, then
+// exp(x - its own maximum) is made; when all chunks are known, one factor a chunk corrects for the row's maximum
+// ("online softmax": M. Milakov, N. Gimelshein, arXiv:1805.02867).
+// NaN needs no test: maxima may pass over it, but exp keeps it and the sum makes the whole row NaN.
 #pragma once
 
 #include <algorithm>
 #include <limits>
 
 #include "cpu/rows.h"
+#include "cpu/shuffle.h"
 #include "cpu/vec_math.h"
 
 namespace pe {
 
-inline constexpr int64_t kShortRow = 32;    // rows up to this long are taken kLanes at a time
 inline constexpr int64_t kRowChunk = 1024;  // elements of a chunk: input and output of one fit into 16 KiB
 
 template <class T>
@@ -36,21 +34,11 @@ inline T first_lane(Vec<T> v) {
   return lane;
 }
 
-// Scalars go through the vector routines, so that results do not depend on the C library.
-template <class T>
-inline T exp_one(T x) {
-  return first_lane<T>(exp(splat(x)));
-}
-template <class T>
-inline T log_one(T x) {
-  return first_lane<T>(log(splat(x)));
-}
-
 // Below, n >= kLanes: the elements after the last whole vector are taken by a vector that ends at the row's end and
-// overlaps it. It is loaded first, so that writing a row onto itself is safe.
+// overlaps it. It is loaded first, so that writing a row onto itself is safe. Results of a row stand in every lane.
 
 template <class T>
-inline T max_of(const T* x, int64_t n) {
+inline Vec<T> max_of(const T* x, int64_t n) {
   constexpr int W = kLanes<T>;
   Vec<T> best = load(x + n - W), other = best;
   int64_t i = 0;
@@ -63,29 +51,36 @@ inline T max_of(const T* x, int64_t n) {
     const Vec<T> a = load(x + i);
     best = select(a > best, a, best);
   }
-  best = select(other > best, other, best);
-  best = select(best == best, best, splat(kLowest<T>));
-  return max_lanes<T>(best);
+  return max_everywhere<T>(select(other > best, other, best));
 }
 
-// y = exp(x - shift) (where kStore), and the sum of that.
+// y = exp(x - shift) where kStore, and the sum of that. No x exceeds `shift`, unless one is NaN.
 template <bool kStore, class T>
-inline T exp_and_sum(const T* x, T* y, int64_t n, T shift) {
+inline Vec<T> exp_and_sum(const T* x, T* y, int64_t n, Vec<T> shift) {
   constexpr int W = kLanes<T>;
-  const Vec<T> tail = exp(load(x + n - W) - shift);
-  const int64_t whole = n / W * W;
-  Vec<T> sum = select(lane_numbers<T>() >= static_cast<T>(W - (n - whole)), tail, Vec<T>{});
-  for (int64_t i = 0; i < whole; i += W) {
-    const Vec<T> e = exp(load(x + i) - shift);
+  const Vec<T> tail = exp_nonpositive(load(x + n - W) - shift);
+  Vec<T> sum = select(lane_numbers<T>() >= static_cast<T>(W - n % W), tail, Vec<T>{}), other{};
+  int64_t i = 0;
+  for (; i + 2 * W <= n; i += 2 * W) {
+    const Vec<T> e = exp_nonpositive(load(x + i) - shift), f = exp_nonpositive(load(x + i + W) - shift);
+    if constexpr (kStore) {
+      store(y + i, e);
+      store(y + i + W, f);
+    }
+    sum += e;
+    other += f;
+  }
+  if (i + W <= n) {
+    const Vec<T> e = exp_nonpositive(load(x + i) - shift);
     if constexpr (kStore) store(y + i, e);
     sum += e;
   }
   if constexpr (kStore) store(y + n - W, tail);
-  return sum_lanes<T>(sum);
+  return sum_everywhere<T>(sum + other);
 }
 
 template <class T>
-inline void scale(T* y, int64_t n, T factor) {
+inline void scale(T* y, int64_t n, Vec<T> factor) {
   constexpr int W = kLanes<T>;
   const Vec<T> tail = load(y + n - W) * factor;
   for (int64_t i = 0; i + W <= n; i += W) store(y + i, load(y + i) * factor);
@@ -104,67 +99,58 @@ inline RowChunk chunk_of(int64_t n, int64_t chunk) {
   return {begin, chunk + 1 == chunk_count(n) ? n - begin : kRowChunk};
 }
 
+// max(x) and sum(exp(x - max)): of one row in every lane, or of kLanes rows, each in its lane.
 template <class T>
 struct RowSum {
-  T max, sum;  // of the whole row: max(x), sum(exp(x - max))
+  Vec<T> max, sum;
 };
 
-// One pass over x. With kStore, y = exp(x - maximum of its chunk); maxima[chunk_count(n)] receives those maxima.
+// One pass over a row. With kStore, y = exp(x - maximum of its chunk); maxima[chunk_count(n)] receives those maxima.
 template <bool kStore, class T>
-inline RowSum<T> sum_exp_chunks(const T* x, T* y, int64_t n, T* maxima) {
-  RowSum<T> row{kLowest<T>, T(0)};
+inline RowSum<T> sum_exp_row(const T* x, T* y, int64_t n, T* maxima) {
+  const Vec<T> lowest = splat(kLowest<T>);
+  RowSum<T> row{lowest, Vec<T>{}};
   for (int64_t c = 0; c < chunk_count(n); ++c) {
     const auto [begin, size] = chunk_of(n, c);
-    const T top = max_of(x + begin, size);
+    const Vec<T> top = max_of(x + begin, size);
     // a chunk of nothing but -inf: -inf - -inf would be NaN where exp must give 0
-    const T shift = top == kLowest<T> ? T(0) : top;
-    const T sum = exp_and_sum<kStore>(x + begin, kStore ? y + begin : y, size, shift);
-    maxima[c] = top;
-    if (c == 0) {
-      row = {top, sum};
-    } else if (top > row.max) {
-      row = {top, row.sum * exp_one(row.max - top) + sum};
-    } else {
-      row.sum += sum * exp_one(top - row.max);
-    }
+    const Vec<T> shift = select(top == lowest, Vec<T>{}, top);
+    const Vec<T> sum = exp_and_sum<kStore>(x + begin, kStore ? y + begin : y, size, shift);
+    if (chunk_count(n) == 1) return {top, sum};
+    maxima[c] = first_lane<T>(top);
+    const Vec<T> max = select(top > row.max, top, row.max);
+    const Vec<T> before = row.sum * exp_nonpositive(row.max - max), now = sum * exp_nonpositive(top - max);
+    row = {max, c == 0 ? sum : before + now};
   }
   return row;
 }
 
-// Short rows: tile[j * kLanes + l] is element j of row `first` + l. Lanes beyond the last row repeat it.
+// y, as sum_exp_row left it, times exp(maximum of its chunk - maximum of the row) · factor.
 template <class T>
-inline void load_rows(const Rows<const T>& x, int64_t first, int64_t rows, T* tile) {
-  constexpr int W = kLanes<T>;
-  for (int64_t l = 0; l < W; ++l) copy_strided(x[first + std::min(l, rows - 1)], x.stride, tile + l, W, x.length);
+inline void scale_row(T* y, int64_t n, const RowSum<T>& row, const T* maxima, Vec<T> factor) {
+  if (chunk_count(n) == 1) return scale(y, n, factor);
+  for (int64_t c = 0; c < chunk_count(n); ++c) {
+    const auto [begin, size] = chunk_of(n, c);
+    scale<T>(y + begin, size, exp_nonpositive(splat(maxima[c]) - row.max) * factor);
+  }
 }
 
+// A row that may have gaps as one without: itself, or its copy in `buffer`.
 template <class T>
-inline void store_rows(const T* tile, const Rows<T>& y, int64_t first, int64_t rows) {
-  constexpr int W = kLanes<T>;
-  for (int64_t l = 0; l < rows; ++l) copy_strided(tile + l, W, y[first + l], y.stride, y.length);
+inline const T* gathered(const Rows<const T>& rows, int64_t r, T* buffer) {
+  if (rows.stride == 1) return rows[r];
+  copy_strided(rows[r], rows.stride, buffer, 1, rows.length);
+  return buffer;
 }
 
+// Where a row of results is made: in place, or in `buffer` if it has gaps, to be scattered afterwards.
 template <class T>
-struct ColumnSum {
-  Vec<T> max, sum;  // lane by lane: max(x), sum(exp(x - max))
-};
-
-// tile = exp(tile - max), each lane for itself.
+inline T* target(const Rows<T>& rows, int64_t r, T* buffer) {
+  return rows.stride == 1 ? rows[r] : buffer;
+}
 template <class T>
-inline ColumnSum<T> exp_columns(T* tile, int64_t n) {
-  constexpr int W = kLanes<T>;
-  Vec<T> max = splat(kLowest<T>);
-  for (int64_t j = 0; j < n; ++j) {
-    const Vec<T> x = load(tile + j * W);
-    max = select(x > max, x, max);
-  }
-  Vec<T> sum{};
-  for (int64_t j = 0; j < n; ++j) {
-    const Vec<T> e = exp(load(tile + j * W) - max);
-    store(tile + j * W, e);
-    sum += e;
-  }
-  return {max, sum};
+inline void scatter(const T* values, const Rows<T>& rows, int64_t r) {
+  if (rows.stride != 1) copy_strided(values, 1, rows[r], rows.stride, rows.length);
 }
 
 }  // namespace pe

@@ -51,6 +51,7 @@ struct ExpLog;
 template <>
 struct ExpLog<float> {
   static constexpr float kHigh = 89.0f, kLow = -104.0f;
+  static constexpr float kUnscale = 0x1p-64f;
   static constexpr float kLn2High = 0x1.62e4p-1f, kLn2Low = 0x1.7f7d1cp-20f;
   // (exp(r) - 1 - r) / r^2
   static constexpr float kExp[] = {0x1.fffffcp-2f, 0x1.55549p-3f, 0x1.5558f4p-5f, 0x1.123a6cp-7f, 0x1.6a2352p-10f};
@@ -61,6 +62,7 @@ struct ExpLog<float> {
 template <>
 struct ExpLog<double> {
   static constexpr double kHigh = 710.0, kLow = -746.0;
+  static constexpr double kUnscale = 0x1p-512;
   static constexpr double kLn2High = 0x1.62e42fefa4p-1, kLn2Low = -0x1.8432a1b0e2634p-43;
   static constexpr double kExp[] = {0x1.000000000000ap-1,  0x1.55555555554f9p-3,  0x1.55555555507f1p-5,
                                     0x1.1111111127e85p-7,  0x1.6c16c1844b03dp-10, 0x1.a01a0129b3962p-13,
@@ -90,26 +92,35 @@ inline Vec<T> polynomial(Vec<T> x, const T (&c)[N]) {
   return p;
 }
 
-template <class T>
+// exp(x). Where every lane is known to be <= 0 or NaN, kNonPositive saves a few instructions.
+template <class T, bool kNonPositive>
 inline Vec<T> exp_lanes(Vec<T> x) {
   using C = ExpLog<T>;
   using B = BitsOf<T>;
   constexpr int kM = FloatFormat<T>::kMantissa;
-  // Adding 1.5·2^kM leaves no room for a fraction: the sum's last digits are x / ln 2 rounded to an integer.
-  constexpr T kRound = static_cast<T>(B{3} << (kM - 1));
+  constexpr B kBias = FloatFormat<T>::kBias;
+  // Adding 1.5·2^kM leaves no room for a fraction: the last bits of the sum are n = x / ln 2 rounded to an integer,
+  // plus what 2^n needs to become an exponent. Shifted left by kM, only that is left of them.
+  constexpr B kOffset = kNonPositive ? kBias + kBias / 2 + 1 : 2 * kBias;
+  constexpr T kRound = static_cast<T>((B{3} << (kM - 1)) + kOffset);
   constexpr T kLog2E = T(1.4426950408889634074);
 
-  x = select(x > C::kHigh, splat(C::kHigh), x);  // a NaN fails both comparisons and stays
-  x = select(x < C::kLow, splat(C::kLow), x);
   const Vec<T> shifted = x * kLog2E + kRound;
   const Vec<T> n = shifted - kRound;
   const Vec<T> r = (x - n * C::kLn2High) - n * C::kLn2Low;
-  const Vec<T> p = (polynomial<T>(r, C::kExp) * r * r + r) + T(1);
+  const Vec<T> p = (polynomial<T>(r, C::kExp) * r + T(1)) * r + T(1);
 
-  // 2^n as a product of two powers, each a normal number: p is rounded once, also when the result is subnormal.
-  const Vec<B> both = bits_of<T>(shifted) - (bits_of<T>(splat(kRound)) - 2 * FloatFormat<T>::kBias);
-  const Vec<B> first = both >> 1;
-  return p * from_bits<T>(first << kM) * from_bits<T>((both - first) << kM);
+  // 2^n is multiplied in two steps of normal numbers, so that p is rounded once, also to a subnormal result.
+  const Vec<B> bits = bits_of<T>(shifted);
+  Vec<T> y;
+  if constexpr (kNonPositive) {
+    y = p * from_bits<T>(bits << kM) * C::kUnscale;
+  } else {
+    const Vec<B> half = bits >> 1 << kM;
+    y = p * from_bits<T>(half) * from_bits<T>((bits << kM) - half);
+    y = select(x > C::kHigh, splat(std::numeric_limits<T>::infinity()), y);
+  }
+  return select(x < C::kLow, Vec<T>{}, y);
 }
 
 template <class T>
@@ -143,8 +154,10 @@ inline Vec<T> log_lanes(Vec<T> x) {
   return select(x > T(0), result, select(x != x, x, outside));
 }
 
-inline Vec<float> exp(Vec<float> x) { return exp_lanes<float>(x); }
-inline Vec<double> exp(Vec<double> x) { return exp_lanes<double>(x); }
+inline Vec<float> exp(Vec<float> x) { return exp_lanes<float, false>(x); }
+inline Vec<double> exp(Vec<double> x) { return exp_lanes<double, false>(x); }
+inline Vec<float> exp_nonpositive(Vec<float> x) { return exp_lanes<float, true>(x); }
+inline Vec<double> exp_nonpositive(Vec<double> x) { return exp_lanes<double, true>(x); }
 inline Vec<float> log(Vec<float> x) { return log_lanes<float>(x); }
 inline Vec<double> log(Vec<double> x) { return log_lanes<double>(x); }
 
