@@ -47,16 +47,16 @@ bool spin_until(Done done) {
   return false;
 }
 
-// True on a thread that is inside of a block: work that it splits further runs inline.
-thread_local bool t_inside_block = false;
-
 // A job is a counter of blocks that nobody has taken and one of blocks that are not finished. Whoever takes a block by
 // lowering the first one may read the job until it lowers the second one; the job ends, and its fields may change, when
 // the second one is 0. A worker that comes late takes nothing, or already a block of the next job: both are right.
 class ThreadPool {
  public:
-  // The right to use the workers, for the length of a job; false while another job has it.
-  bool try_claim() { return !claimed_.exchange(true, std::memory_order_acquire); }
+  // The right to use the workers, for the length of a job; false while a job has it, the one that the caller is a block
+  // of included.
+  bool try_claim() {
+    return !claimed_.load(std::memory_order_relaxed) && !claimed_.exchange(true, std::memory_order_acquire);
+  }
   void unclaim() { claimed_.store(false, std::memory_order_release); }
 
   // With the claim held.
@@ -102,9 +102,7 @@ void ThreadPool::run(int threads, int64_t blocks, void (*body)(void*, int64_t), 
   unfinished_.store(blocks, std::memory_order_relaxed);
   untaken_.store(blocks, std::memory_order_release);  // publishes the fields above
   start_job();
-  t_inside_block = true;
   take_blocks();
-  t_inside_block = false;
   wait_until_finished();
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
@@ -119,9 +117,8 @@ void ThreadPool::start_job() {
   if (asleep == 0) return;
   const int64_t wanted = std::min<int64_t>(blocks_ - 1, static_cast<int64_t>(workers_.size()));
   const int64_t awake = static_cast<int64_t>(workers_.size()) - asleep;
-  {
-    std::lock_guard lock(mutex_);
-  }  // whoever was about to sleep does so now, and can be woken
+  mutex_.lock();  // with the mutex free, whoever was about to sleep is asleep and can be woken
+  mutex_.unlock();
   for (int64_t i = awake; i < wanted; ++i) job_started_.notify_one();
 }
 
@@ -137,10 +134,6 @@ bool ThreadPool::wait_for_job(uint32_t seen) {
 }
 
 void ThreadPool::worker(uint32_t seen) {
-#ifdef __linux__
-  pthread_setname_np(pthread_self(), "pyengine");
-#endif
-  t_inside_block = true;
   while (wait_for_job(seen)) {
     seen = job_number_.load();
     take_blocks();
@@ -191,6 +184,9 @@ void ThreadPool::resize(int workers) {
   try {
     while (static_cast<int>(workers_.size()) < workers) {
       workers_.emplace_back(&ThreadPool::worker, this, job_number_.load());
+#ifdef __linux__
+      pthread_setname_np(workers_.back().native_handle(), "pyengine");
+#endif
     }
   } catch (const std::exception&) {
     // The system allows no more threads; those that there are, the caller at least, do all the work.
@@ -259,7 +255,7 @@ void set_num_threads(int64_t threads) {
 
 void run_blocks(int64_t blocks, void (*body)(void*, int64_t), void* context) {
   const int threads = num_threads();
-  if (blocks > 1 && threads > 1 && !t_inside_block) {
+  if (blocks > 1 && threads > 1) {
     ThreadPool& workers = pool();
     if (workers.try_claim()) {
       const struct Unclaim {
