@@ -12,7 +12,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import _core, reference
+from . import reference
+
+try:
+    from . import _core
+except ImportError as error:
+    raise ImportError(
+        "the native module pyengine._core is missing: install the package with `pip install .`, "
+        "or build it into this checkout as CONTRIBUTING.md says"
+    ) from error
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Kernels: TypeAlias = Any  # a namespace: native kernels, reference kernels, a recorder's, or ops on tensors

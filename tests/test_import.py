@@ -24,7 +24,9 @@ def fresh(code: str, **environment: str) -> subprocess.CompletedProcess:
 
 
 def test_nothing_heavy_is_imported() -> None:
-    out = fresh("import sys, json, pyengine, pyengine.nn, pyengine.optim, pyengine.data; print(json.dumps(list(sys.modules)))")
+    out = fresh(
+        "import sys, json, pyengine, pyengine.nn, pyengine.optim, pyengine.data; print(json.dumps(list(sys.modules)))"
+    )
     assert out.returncode == 0, out.stderr
     found = {name.partition(".")[0] for name in json.loads(out.stdout)}
     heavy = {"matplotlib", "rich", "typer", "click", "torch", "cupy", "safetensors", "hypothesis", "pytest", "PIL"}

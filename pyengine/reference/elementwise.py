@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._common import Array, float_only, ieee, result, same_dtype
+from ._common import Array, float_only, ieee, number_only, result, same_dtype
 
 __all__ = ["add", "div", "mul", "neg", "relu", "relu_backward", "sub"]
 
@@ -10,18 +10,21 @@ __all__ = ["add", "div", "mul", "neg", "relu", "relu_backward", "sub"]
 @ieee
 def add(a: Array, b: Array, out: Array | None = None) -> Array:
     same_dtype("add", a, b)
+    number_only("add", a)
     return result(a + b, out)
 
 
 @ieee
 def sub(a: Array, b: Array, out: Array | None = None) -> Array:
     same_dtype("sub", a, b)
+    number_only("sub", a)
     return result(a - b, out)
 
 
 @ieee
 def mul(a: Array, b: Array, out: Array | None = None) -> Array:
     same_dtype("mul", a, b)
+    number_only("mul", a)
     return result(a * b, out)
 
 
@@ -34,6 +37,7 @@ def div(a: Array, b: Array, out: Array | None = None) -> Array:
 
 @ieee
 def neg(a: Array, out: Array | None = None) -> Array:
+    number_only("neg", a)
     return result(-a, out)
 
 
