@@ -22,7 +22,7 @@ def test_examples_run(name) -> None:
     if not module.__file__.endswith(".py"):
         return
     with np.printoptions(legacy=False):
-        failed, _ = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+        failed, _ = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     assert failed == 0
 
 

@@ -82,7 +82,7 @@ def test_an_index_of_a_wrong_kind_is_named(index) -> None:
 
 DTYPES = {
     "matmul mixed": (lambda z: z(2, 2) @ z(2, 2, dtype="float64"), "matmul: .*float32.*float64.*cast"),
-    "matmul ints": (lambda z: z(2, 2, dtype="int64") @ z(2, 2, dtype="int64"), "matmul: .*float32 or float64, not int64"),
+    "matmul ints": (lambda z: z(2, 2, dtype="int64") @ z(2, 2, dtype="int64"), "matmul: .*float64, not int64; cast"),
     "add of bools": (lambda z: z(2, dtype="bool") + z(2, dtype="bool"), "add: .*not bool; cast with"),
     "add of float16": (lambda z: z(2, dtype="float16") + 1, "add: .*not float16"),
     "neg of bools": (lambda z: -z(2, dtype="bool"), "neg: .*not bool"),
@@ -91,10 +91,10 @@ DTYPES = {
     "mean of ints": (lambda z: z(2, dtype="int64").mean(), "mean: .*not int64; cast"),
     "sum of bools": (lambda z: z(2, dtype="bool").sum(), "sum: .*not bool; cast"),
     "linear mixed": (
-        lambda z: nn.functional.linear(z(2, 3, dtype="float64"), z(4, 3)), "linear: the input is float64, the weight float32"
+        lambda z: nn.functional.linear(z(2, 3, dtype="float64"), z(4, 3)), "linear: .*float64, the weight float32; cast"
     ),
     "float labels": (
-        lambda z: nn.functional.cross_entropy(z(2, 3), z(2)), "cross_entropy: labels are class numbers, int64, got float32"
+        lambda z: nn.functional.cross_entropy(z(2, 3), z(2)), "cross_entropy: labels are .*int64, got float32; cast"
     ),
 }  # fmt: skip
 
@@ -369,13 +369,13 @@ NONSENSE = [
 @pytest.mark.parametrize("nonsense", NONSENSE, ids=lambda n: f"{type(n).__name__}-{getattr(n, 'dtype', '')}")
 def test_kernels_refuse_nonsense(backend, nonsense) -> None:
     k, a = backend.kernels, np.zeros((2, 2), np.float32)
-    with pytest.raises(TypeError, match="^add: b must be"):
+    with pytest.raises(TypeError, match=r"^add: b must be"):
         k.add(a, nonsense)
-    with pytest.raises(TypeError, match="^matmul: a must be"):
+    with pytest.raises(TypeError, match=r"^matmul: a must be"):
         k.matmul(nonsense, a)
-    with pytest.raises(TypeError, match="^sgd_step: "):
+    with pytest.raises(TypeError, match=r"^sgd_step: "):
         k.sgd_step([nonsense], [a], [], np.ones(1, np.float32))
-    with pytest.raises(TypeError, match="^add: "):
+    with pytest.raises(TypeError, match=r"^add: "):
         k.add(a, a, out=nonsense if nonsense is not None else "nothing")
 
 
@@ -399,7 +399,7 @@ def test_kernels_refuse_wrong_calls(backend) -> None:
 
 def test_more_memory_than_there_is_raises(backend) -> None:
     for shape in ((2**50,), (2**40, 2**40), (2**62, 2**2)):
-        with pytest.raises((MemoryError, ValueError), match="^full: "):
+        with pytest.raises((MemoryError, ValueError), match=r"^full: "):
             backend.kernels.full(shape, 1.0, np.dtype(np.float64))
 
 
@@ -417,7 +417,7 @@ def test_every_kernel_error_is_explained_by_infer(backend) -> None:
     f32, f64, i64 = (np.dtype(d) for d in (np.float32, np.float64, np.int64))
     wrong = {
         "add": ([((2,), f32), ((3,), f32)], {}),
-        "sub": ([((2,), f32), ((2,), np.dtype(bool))], {}),
+        "sub": ([((2,), np.dtype(bool)), ((2,), np.dtype(bool))], {}),
         "mul": ([((2,), np.dtype(np.float16)), ((2,), np.dtype(np.float16))], {}),
         "div": ([((2,), i64), ((2,), i64)], {}),
         "neg": ([((2,), np.dtype(bool))], {}),
@@ -433,9 +433,9 @@ def test_every_kernel_error_is_explained_by_infer(backend) -> None:
         "permute": ([((2, 3), f32)], {"axes": (0,)}),
         "expand": ([((2, 3), f32)], {"shape": (3, 2)}),
         "getitem": ([((2, 3), f32)], {"index": (7,)}),
-        "getitem_backward": ([((5,), f32)], {"index": (0,), "shape": (2, 3)}),
     }
-    assert set(OPS) - set(wrong) == {"copy"}  # which takes any array and any dtype
+    # copy takes any array and any dtype; the other is called by getitem's gradient only
+    assert set(OPS) - set(wrong) == {"copy", "getitem_backward"}
     for name, (specs, attrs) in wrong.items():
         arrays = [np.zeros(shape, dtype) for shape, dtype in specs]
         with pytest.raises((ValueError, TypeError, IndexError)):

@@ -32,9 +32,8 @@ def test_a_training_step_is_a_list_of_kernel_calls() -> None:
     kernels = [call.kernel for call in recording.calls]
     assert kernels.count("cross_entropy") == 1
     assert kernels.count("sgd_step") == 1
-    assert (
-        kernels.count("matmul") == 5
-    )  # two forward, two for the weights, one for the hidden layer; none for the input
+    # two forward, two for the weights, one for the hidden layer; none for the input
+    assert kernels.count("matmul") == 5
     assert kernels.index("cross_entropy") < kernels.index("sgd_step") == len(kernels) - 1
     assert isinstance(recording.result, float)
     assert len(recording) == len(recording.calls)
