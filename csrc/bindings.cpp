@@ -222,7 +222,7 @@ struct Function {
     method = {kernel.name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call)),
               METH_FASTCALL | METH_KEYWORDS, signature->documentation()};
     auto name = module.attr("__name__");
-    auto function = pybind11::reinterpret_steal<pybind11::object>(PyCFunction_NewEx(&method, nullptr, name.ptr()));
+    auto function = pybind11::reinterpret_steal<pybind11::object>(PyCFunction_NewEx(&method, module.ptr(), name.ptr()));
     if (!function) throw pybind11::error_already_set();
     module.attr(kernel.name) = function;
   }
