@@ -183,8 +183,8 @@ PyObject* translate(const std::string& kernel) {
     PyErr_SetString(PyExc_TypeError, (kernel + ": " + error.what()).c_str());
   } catch (const ShapeError& error) {
     PyErr_SetString(PyExc_ValueError, (kernel + ": " + error.what()).c_str());
-  } catch (const std::bad_alloc&) {
-    PyErr_SetString(PyExc_MemoryError, (kernel + ": not enough memory for the result or its scratch").c_str());
+  } catch (const std::bad_alloc& error) {
+    PyErr_SetString(PyExc_MemoryError, (kernel + ": " + error.what()).c_str());
   } catch (const std::exception& error) {
     PyErr_SetString(PyExc_RuntimeError, (kernel + ": " + error.what()).c_str());
   }

@@ -15,8 +15,8 @@ import numpy as np
 from . import reference
 
 try:
-    from . import _core
-except ImportError as error:
+    import pyengine._core as _core
+except ModuleNotFoundError as error:
     raise ImportError(
         "the native module pyengine._core is missing: install the package with `pip install .`, "
         "or build it into this checkout as CONTRIBUTING.md says"
@@ -137,7 +137,7 @@ def native_kernels(module_name: str) -> dict[str, Any]:
     """The kernels of one native module, such as "cpu_v3", by name."""
     try:
         module = importlib.import_module(f"pyengine.{module_name}")
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ImportError(f"the native module pyengine.{module_name} is not in this installation") from error
     return {name: getattr(module, name) for name in reference.kernels()}
 
