@@ -15,7 +15,8 @@ import numpy as np
 from . import reference
 
 try:
-    import pyengine._core as _core
+    from ._core import empty as pool_array
+    from ._core import isa_level as processor_level
 except ModuleNotFoundError as error:
     raise ImportError(
         "the native module pyengine._core is missing: install the package with `pip install .`, "
@@ -122,7 +123,7 @@ def isa_level() -> str:
 
     The best that the processor runs, or the environment variable PYENGINE_ISA.
     """
-    best = _core.isa_level()
+    best = processor_level()
     asked = os.environ.get("PYENGINE_ISA")
     if asked is None or best == "arm":
         return best
@@ -175,7 +176,7 @@ def device(which: "str | Device | None" = None) -> Device:
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> Array:
     """An uninitialised array from the pool that also serves the kernels' results."""
-    return _core.empty(shape, dtype)
+    return pool_array(shape, dtype)
 
 
 def array_from(data: Any, dtype: np.dtype) -> Array:
