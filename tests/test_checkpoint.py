@@ -106,6 +106,8 @@ def test_resumed_at_every_step_it_ends_with_the_same_bits(tmp_path, loader_seed)
     trainer.fit(train, val, EPOCHS)
     expected = outcome(trainer)
     assert trainer.step == 4 * EPOCHS
+    losses = [row["train_loss"] for row in trainer.history]
+    assert len(set(losses)) == EPOCHS
     for step in range(1, trainer.step + 1):
         again, train, val = training(tmp_path / "b", loader_seed=loader_seed)
         pe.rand(step)  # wherever the generator is now
@@ -113,6 +115,18 @@ def test_resumed_at_every_step_it_ends_with_the_same_bits(tmp_path, loader_seed)
         assert again.step == step
         again.fit(train, val, EPOCHS)
         assert outcome(again) == expected, step
+
+
+def test_a_list_of_batches_is_resumed_too(tmp_path):
+    """A loader without a state of its own is walked through again up to the place."""
+    trainer, train, val = training(tmp_path / "a", every=6)
+    batches = list(train)
+    trainer.fit(batches, val, EPOCHS)
+    again, _, _ = training(tmp_path / "b")
+    checkpoint.resume(again, checkpoint.steps(tmp_path / "a")[0], CONFIG)
+    assert again.running.batches == 4
+    again.fit(batches, val, EPOCHS)
+    assert outcome(again) == outcome(trainer)
 
 
 def test_resumed_between_epochs_and_at_the_end(tmp_path):
@@ -158,6 +172,9 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_same_trainer_can_go_on(tmp_path, def
     trainer.fit(train, val, EPOCHS)
     assert (trainer.step, trainer.epoch, trainer.running.batches) == (6, 1, 4)
     assert [path.name for path in checkpoint.steps(tmp_path / "stopped")] == ["step-000000006.safetensors"]
+    generator = pe.random.default_generator.state.copy()
+    next(iter(train))  # a look at the data changes nothing
+    pe.random.default_generator.state[:] = generator
     trainer.fit(train, val, EPOCHS)
     assert outcome(trainer) == expected
 
@@ -389,7 +406,10 @@ def unknown(arrays, state):
         (change_state("running", 3), "its running is 3, not an object"),
         (change_inside("best", "value", "low"), "its best has value = 'low'"),
         (change_state("random", [0, -1]), r"its random is \[0, -1\], not a seed and a position"),
-        (change_state("order", [0]), r"its order is \[0\]"),
+        (change_state("loader", 7), "its loader is 7, not an object"),
+        (change_inside("loader", "order", [0]), r"its order is \[0\]"),
+        (change_inside("loader", "generator", "x"), "its generator is 'x'"),
+        (change_inside("loader", "batches", 9), "its loader has done 9 batches, its epoch 4"),
         (change_state("optimizer", []), "its optimizer has not the 1 parameter groups"),
         (change_state("optimizer", [{"lr": 0.1}]), "its optimizer has other settings than"),
         (change_inside("callbacks", 0, {"kind": "Spy", "state": {"x": 1}}), r"trained with the callbacks \['Spy'\]"),
@@ -429,8 +449,8 @@ def test_another_model_or_loader(good, tmp_path):
         checkpoint.resume(trainer, good)
     trainer, _, val = training(tmp_path / "b")
     checkpoint.resume(trainer, good)
-    with pytest.raises(ValueError, match="fit: 4 batches of the epoch are done, the loader has 1"):
-        trainer.fit([next(iter(val))], epochs=2)
+    with pytest.raises(ValueError, match="it walked through 7 batches, this one has 1"):
+        trainer.fit(val, epochs=2)
     with pytest.raises(ValueError, match="every is 0; it must be 1 or more steps"):
         Checkpoints(tmp_path, 0)
 

@@ -106,6 +106,13 @@ def test_fit_goes_on_where_it_stopped():
     assert [row["train_loss"] for row in twice.fit(batches, epochs=4)] == [row["train_loss"] for row in full]
 
 
+def test_a_look_at_the_data_before_is_no_part_of_the_epoch():
+    trainer, batches = small_trainer(), loader()
+    next(iter(batches))
+    trainer.fit(batches, epochs=1)
+    assert trainer.step == 4
+
+
 class Mode(nn.Module):
     """Notes the mode and the tracking of each call."""
 
@@ -271,8 +278,11 @@ def test_nan_in_the_data():
     batches = list(loader())
     batches[2][0].data[3, 1] = np.nan
     message = r"the loss is nan in epoch 1, batch 3 \(step 3\)\. The inputs of this batch already hold NaN"
+    trainer = small_trainer()
     with pytest.raises(FloatingPointError, match=message):
-        small_trainer().fit(batches, epochs=1)
+        trainer.fit(batches, epochs=1)
+    assert trainer.fit(batches[:2], epochs=1)[0]["epoch"] == 1  # a whole new epoch, without the bad batch
+    assert trainer.step == 4
 
 
 def test_loss_that_overflows_names_the_cause():

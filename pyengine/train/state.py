@@ -2,7 +2,7 @@
 
     model/<name>             the weights            optimizer    the settings of each parameter group
     best/<name>              those of the best      running      sums over the epoch that runs, and its batches so far
-    optimizer/<i>/<name>     momentum and the like  order        the loader's generator when this epoch began
+    optimizer/<i>/<name>     momentum and the like  loader       the order of the epoch, and how far it is
     random                   the default generator  callbacks    what they keep, a schedule's position for example
     epoch, step, history     how far it is
 
@@ -16,7 +16,7 @@ from typing import Any
 from .. import random
 from ..tensor import Tensor
 from .metrics import Array
-from .trainer import Best, Running, Trainer, order_of
+from .trainer import Best, Running, Trainer, loader_state
 
 INT64_MAX = 2**63 - 1
 
@@ -37,7 +37,7 @@ def capture(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "history": trainer.history,
         "best": best,
         "running": trainer.running.sums() if trainer.running else None,
-        "order": trainer.order if trainer.order is not None else order_of(trainer.loader),
+        "loader": trainer.place or loader_state(trainer.loader),
         "random": random.default_generator.state.tolist(),
         "optimizer": [
             {name: value for name, value in group.items() if name != "params"} for group in optimizer["param_groups"]
@@ -58,7 +58,7 @@ def restore(trainer: Trainer, tensors: Mapping[str, Array], state: Mapping[str, 
     sums = {"total": float, "samples": int, "batches": int, "seconds": float}
     running = None if state.get("running") is None else _numbers(state, "running", sums)
     place = _numbers({"place": state}, "place", {"epoch": int, "step": int})
-    order = None if state.get("order") is None else _generator(state, "order")
+    loader = None if state.get("loader") is None else _loader(state)
     drawn = _generator(state, "random")
     groups = _groups(trainer, state)
     callbacks = _callbacks(trainer, state)
@@ -78,7 +78,7 @@ def restore(trainer: Trainer, tensors: Mapping[str, Array], state: Mapping[str, 
         trainer.best = Best(best["epoch"], best["value"], {name: Tensor(a) for name, a in best_weights.items()})
     trainer.epoch, trainer.step, trainer.history = place["epoch"], place["step"], history
     trainer.running = None if running is None else Running(**running)
-    trainer.order = order
+    trainer.place = loader
     random.default_generator.state[:] = drawn
 
 
@@ -173,6 +173,21 @@ def _numbers(state: Mapping[str, Any], name: str, kinds: Mapping[str, type]) -> 
         if not fits:
             raise ValueError(f"its {name} has {key} = {value!r:.40}")
     return {key: values[key] for key in kinds}
+
+
+def _loader(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The loader's place; which kind of loader it must be is checked when `fit` gets one."""
+    loader = state["loader"]
+    if not isinstance(loader, dict):
+        raise ValueError(f"its loader is {loader!r:.40}, not an object")
+    for key in ("order", "generator"):
+        if loader.get(key) is not None:
+            _generator(loader, key)
+    done = state["running"]["batches"] if state.get("running") else 0
+    walking = loader.get("walking")
+    if not isinstance(walking, bool) or loader.get("batches") != (done if walking else 0):
+        raise ValueError(f"its loader has done {loader.get('batches')!r:.40} batches, its epoch {done}")
+    return loader
 
 
 def _generator(state: Mapping[str, Any], name: str) -> list[int]:

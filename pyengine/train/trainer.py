@@ -11,7 +11,6 @@ import numpy as np
 
 from ..autograd import no_grad
 from ..nn import Module
-from ..random import default_generator
 from ..tensor import Tensor
 from .callbacks import Callback
 from .interrupt import finish_step_on_ctrl_c
@@ -89,8 +88,8 @@ class Trainer:
         self.epoch = 0
         self.step = 0
         self.running: Running | None = None
-        self.order: list[int] | None = None  # where the loader's generator was when the epoch that runs began
         self.loader: Loader | None = None
+        self.place: dict[str, Any] | None = None  # where the loader was, between a stop or resume and the next `fit`
 
     # --- the loop
 
@@ -113,7 +112,7 @@ class Trainer:
                     if row is not None:
                         self._finish_epoch(row, val_loader)
         except BaseException as raised:
-            error = raised
+            error, self.running = raised, None
             raise
         finally:
             self._tell("on_fit_end", error)
@@ -124,9 +123,6 @@ class Trainer:
         self.model.train()
         left, running = self._begin_epoch(loader)
         for batches in in_groups(left, self.accumulate):
-            if self.stopped:
-                running.pause()
-                return None
             self.optimizer.zero_grad()
             samples = sum(len(targets) for _, targets in batches)
             for inputs, targets in batches:
@@ -138,6 +134,10 @@ class Trainer:
             self.optimizer.step()  # step: every weight a little against its blame
             self.step += 1
             self._tell("on_step")
+            if self.stopped:
+                running.pause()
+                self.place = loader_state(loader)
+                return None
         if not running.samples:
             raise ValueError(empty_loader("fit", "training"))
         return {
@@ -150,21 +150,16 @@ class Trainer:
 
     def _begin_epoch(self, loader: Loader) -> tuple[Iterator[Batch], "Running"]:
         """The batches of an epoch and its sums: a new one, or what is left of one that was stopped on the way."""
-        drawn = default_generator.state.copy()  # which may be the loader's, too
-        generator = getattr(loader, "generator", None)
-        if generator is not None and self.order is not None:
-            generator.state[:] = self.order  # the order that the epoch began with will be drawn again
-        if self.running is None or not self.running.batches:
-            self.order = order_of(loader)
+        place, self.place = self.place, None
+        if place is not None:
+            loader.load_state_dict(place)  # type: ignore[attr-defined]
+        if self.running is None:
             self.running = Running()
             return iter(loader), self.running
-        batches = iter(loader)
-        for done in range(self.running.batches):
-            if next(batches, None) is None:
-                raise ValueError(f"fit: {self.running.batches} batches of the epoch are done, the loader has {done}")
-        default_generator.state[:] = drawn
         self.running.go_on()
-        return batches, self.running
+        if place is None:  # a list of batches, say
+            return islice(loader, self.running.batches, None), self.running
+        return iter(loader if place["walking"] else ()), self.running  # not walking: the last batch is done
 
     def _finish_epoch(self, row: Row, val_loader: Loader | None) -> None:
         if val_loader is not None:
@@ -172,7 +167,7 @@ class Trainer:
             self._keep_if_best(row)
         self.epoch += 1
         self.history.append(row)
-        self.running = self.order = None
+        self.running = None
         self._tell("on_epoch", row)
 
     def evaluate(self, loader: Loader, name: str = "evaluation") -> dict[str, float]:
@@ -285,10 +280,9 @@ class Running:
         return {"total": self.total, "samples": self.samples, "batches": self.batches, "seconds": self.seconds}
 
 
-def order_of(loader: Any) -> list[int] | None:
-    """The state of the generator that a loader draws its next order from; None where it has none."""
-    generator = getattr(loader, "generator", None)
-    return None if generator is None else [int(word) for word in generator.state]
+def loader_state(loader: Any) -> dict[str, Any] | None:
+    """Where a `DataLoader` is; None for a list of batches, which is walked through from its beginning."""
+    return loader.state_dict() if hasattr(loader, "state_dict") else None
 
 
 def in_groups(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
