@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pyengine as pe
-from pyengine import nn, optim, tape
+from pyengine import cases, nn, optim, tape
 from pyengine.backend import DEVICES
 from pyengine.ops import OPS
 from pyengine.ops.cross_entropy import CROSS_ENTROPY
@@ -414,30 +414,12 @@ def test_out_must_not_overlap_an_input_in_part(backend) -> None:
 
 def test_every_kernel_error_is_explained_by_infer(backend) -> None:
     """A mistake that a kernel refuses must be one that `infer` words, or the user reads the kernel's short message."""
-    f32, f64, i64 = (np.dtype(d) for d in (np.float32, np.float64, np.int64))
-    wrong = {
-        "add": ([((2,), f32), ((3,), f32)], {}),
-        "sub": ([((2,), np.dtype(bool)), ((2,), np.dtype(bool))], {}),
-        "mul": ([((2,), np.dtype(np.float16)), ((2,), np.dtype(np.float16))], {}),
-        "div": ([((2,), i64), ((2,), i64)], {}),
-        "neg": ([((2,), np.dtype(bool))], {}),
-        "relu": ([((2,), i64)], {}),
-        "relu_backward": ([((2,), f32), ((3,), f32)], {}),
-        "sum": ([((2,), f32)], {"axis": 1}),
-        "matmul": ([((2, 3), f32), ((2, 3), f32)], {}),
-        "linear": ([((2, 3), f32), ((2, 3), f64)], {}),
-        "softmax": ([((), f32)], {}),
-        "softmax_backward": ([((2,), f32), ((2,), f64)], {}),
-        "cross_entropy": ([((2, 3), f32), ((3,), i64)], {}),
-        "reshape": ([((2, 3), f32)], {"shape": (5,)}),
-        "permute": ([((2, 3), f32)], {"axes": (0,)}),
-        "expand": ([((2, 3), f32)], {"shape": (3, 2)}),
-        "getitem": ([((2, 3), f32)], {"index": (7,)}),
-    }
     # copy takes any array and any dtype; the other is called by getitem's gradient only
-    assert set(OPS) - set(wrong) == {"copy", "getitem_backward"}
-    for name, (specs, attrs) in wrong.items():
-        arrays = [np.zeros(shape, dtype) for shape, dtype in specs]
+    assert {name for name in OPS if cases.OPS[name].mistake is None} == {"copy", "getitem_backward"}
+    for name, mistake in ((name, cases.OPS[name].mistake) for name in OPS):
+        if mistake is None:
+            continue
+        arrays, attrs = mistake.fill(0, np.dtype(np.float32)), dict(mistake.attrs)
         with pytest.raises((ValueError, TypeError, IndexError)):
             OPS[name].forward(backend.kernels, *arrays, **attrs)
         with pytest.raises((ValueError, TypeError, IndexError), match="^(indexing|" + name + ")"):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array
-from .case import Call, Cases, Operand, Pick
+from .case import Call, Cases, Operand, Pick, wrong
 
 ACTIVATIONS = (None, "relu")
 
@@ -83,8 +83,22 @@ def _torch_linear(torch: Any, x: Any, w: Any, b: Any = None, act: Any = None) ->
 
 
 MATMUL_KERNEL = Cases("matmul", _draw_kernel, _LISTED_KERNEL, error=_matmul_error)
-MATMUL = Cases("matmul", _draw_matmul, _LISTED, error=_matmul_error, oracle=lambda torch, a, b: torch.matmul(a, b))
-LINEAR = Cases("linear", _draw_linear, _LISTED_LINEAR, error=_linear_error, oracle=_torch_linear)
+MATMUL = Cases(
+    "matmul",
+    _draw_matmul,
+    _LISTED,
+    error=_matmul_error,
+    oracle=lambda torch, a, b: torch.matmul(a, b),
+    mistake=wrong(((2, 3), "f4"), ((2, 3), "f4")),
+)
+LINEAR = Cases(
+    "linear",
+    _draw_linear,
+    _LISTED_LINEAR,
+    error=_linear_error,
+    oracle=_torch_linear,
+    mistake=wrong(((2, 3), "f4"), ((2, 3), "f8")),
+)
 
 KERNELS = (MATMUL_KERNEL,)
 OPS = (MATMUL, LINEAR)

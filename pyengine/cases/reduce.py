@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array
-from .case import NUMBERS, Call, Cases, Operand, Pick
+from .case import NUMBERS, Call, Cases, Operand, Pick, wrong
 
 
 def _draw_sum(pick: Pick) -> Call:
@@ -46,6 +46,14 @@ def _torch_sum(torch: Any, a: Any, axis: Any = None, keepdims: bool = False) -> 
     return a.sum(dim=axis, keepdim=keepdims) if axis is not None else a.sum(tuple(range(a.ndim)), keepdim=keepdims)
 
 
-SUM = Cases("sum", _draw_sum, _LISTED_SUM, dtypes=NUMBERS, error=_sum_error, oracle=_torch_sum)
+SUM = Cases(
+    "sum",
+    _draw_sum,
+    _LISTED_SUM,
+    dtypes=NUMBERS,
+    error=_sum_error,
+    oracle=_torch_sum,
+    mistake=wrong(((2,), "f4"), axis=1),
+)
 
 KERNELS = OPS = (SUM,)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ._common import Array, float_only, ieee, number_only, result, same_dtype
 
-__all__ = ["add", "div", "mul", "neg", "relu", "relu_backward", "sub"]
+__all__ = ["add", "div", "exp", "mul", "neg", "relu", "relu_backward", "sub"]
 
 
 @ieee
@@ -53,3 +53,9 @@ def relu_backward(grad: Array, y: Array, out: Array | None = None) -> Array:
     if grad.shape != y.shape:
         raise ValueError(f"relu_backward: shapes {grad.shape} and {y.shape} differ")
     return result(np.where(y > 0, grad, np.zeros((), grad.dtype)), out)
+
+
+@ieee
+def exp(a: Array, out: Array | None = None) -> Array:
+    float_only("exp", a)
+    return result(np.exp(a), out)
