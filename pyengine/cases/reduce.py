@@ -26,8 +26,12 @@ def _listed(shape: tuple[int, ...], axis: Any, keepdims: bool = False) -> Call:
 
 _LISTED_SUM = (
     _listed((70_001,), None),  # crosses the blocks of a long sum
-    _listed((3, 30_011), 1),
+    _listed((3, 40_009), 1),
     _listed((30_011, 3), 0),
+    _listed((300, 1300), 0),
+    _listed((2, 700, 530), 1),
+    _listed((2, 200, 3, 90), (1, 3)),
+    _listed((4, 3000, 2), 1),
     _listed((257, 300), 0, True),
     _listed((257, 300), 1),
     _listed((257, 300), ()),
