@@ -127,5 +127,13 @@ EXP = Cases(
     oracle=lambda torch, a: torch.exp(a),
     mistake=wrong(((2,), "i8")),
 )
+SQUARE = Cases(
+    "square",
+    _unary(),
+    _listed_unary(),
+    aliases=(0,),
+    oracle=lambda torch, a: torch.square(a),
+    mistake=wrong(((2,), "i8")),
+)
 
-KERNELS = OPS = (ADD, SUB, MUL, DIV, NEG, RELU, RELU_BACKWARD, EXP)
+KERNELS = OPS = (ADD, SUB, MUL, DIV, NEG, RELU, RELU_BACKWARD, EXP, SQUARE)

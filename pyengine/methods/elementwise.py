@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ..ops.elementwise import EXP, RELU
+from ..ops.elementwise import EXP, RELU, SQUARE
 from ..tape import Value, apply
 
 if TYPE_CHECKING:
@@ -26,3 +26,12 @@ class ElementwiseMethods(Value):
         tensor([1.       , 2.7182817])
         """
         return apply(EXP, (self,))
+
+    def square(self) -> "Tensor":
+        """Each element times itself.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([3.0, -4.0]).square()
+        tensor([ 9., 16.])
+        """
+        return apply(SQUARE, (self,))

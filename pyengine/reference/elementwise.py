@@ -4,7 +4,7 @@ import numpy as np
 
 from ._common import Array, float_only, ieee, number_only, result, same_dtype
 
-__all__ = ["add", "div", "exp", "mul", "neg", "relu", "relu_backward", "sub"]
+__all__ = ["add", "div", "exp", "mul", "neg", "relu", "relu_backward", "square", "sub"]
 
 
 @ieee
@@ -59,3 +59,9 @@ def relu_backward(grad: Array, y: Array, out: Array | None = None) -> Array:
 def exp(a: Array, out: Array | None = None) -> Array:
     float_only("exp", a)
     return result(np.exp(a), out)
+
+
+@ieee
+def square(a: Array, out: Array | None = None) -> Array:
+    float_only("square", a)
+    return result(a * a, out)
