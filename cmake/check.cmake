@@ -1,17 +1,18 @@
-# Native programs, without Python: `check_<level>` runs every kernel and is what the sanitizers see; `peak_<level>`
-# measures the processor's FMA peak and the matrix product's share of it.
+# Native programs, without Python: `check_<level>` runs every kernel and `check_core` the pools, which is what the
+# sanitizers see; `peak_<level>` measures the processor's FMA peak and the matrix product's share of it.
 file(GLOB CHECK_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/csrc/check/check*.cpp)
 
 function(pyengine_program name flags)
-  add_executable(${name} ${ARGN} ${CPU_SOURCES} ${CORE_SOURCES} ${RULE_SOURCES})
+  add_executable(${name} ${ARGN} ${CORE_SOURCES})
   target_include_directories(${name} PRIVATE csrc)
   target_compile_options(${name} PRIVATE ${flags})
   target_link_libraries(${name} PRIVATE Threads::Threads)
 endfunction()
 
+pyengine_program(check_core "" csrc/check/core.cpp)
 foreach(level IN LISTS LEVELS)
   if(NOT PYENGINE_BACKENDS OR level IN_LIST PYENGINE_BACKENDS)
-    pyengine_program(check_${level} "${FLAGS_${level}}" ${CHECK_SOURCES})
-    pyengine_program(peak_${level} "${FLAGS_${level}}" csrc/check/peak.cpp)
+    pyengine_program(check_${level} "${FLAGS_${level}}" ${CHECK_SOURCES} ${CPU_SOURCES} ${RULE_SOURCES})
+    pyengine_program(peak_${level} "${FLAGS_${level}}" csrc/check/peak.cpp csrc/cpu/matmul.cpp)
   endif()
 endforeach()

@@ -7,14 +7,11 @@
 ((32, 64), (32,))
 """
 
-from .collate import default_collate
-from .dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
+from .dataset import Dataset, Subset, TensorDataset
 from .digits import load_digits
-from .loader import DataLoader
-from .sampling import BatchSampler, RandomSampler, SequentialSampler, WeightedRandomSampler, permutation
-from .split import random_split
+from .loader import DataLoader, default_collate
+from .sampling import permutation, random_split
 
 __all__ = [
-    "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "IterableDataset", "RandomSampler", "SequentialSampler",
-    "Subset", "TensorDataset", "WeightedRandomSampler", "default_collate", "load_digits", "permutation", "random_split",
+    "DataLoader", "Dataset", "Subset", "TensorDataset", "default_collate", "load_digits", "permutation", "random_split",
 ]  # fmt: skip

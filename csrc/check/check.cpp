@@ -1,0 +1,127 @@
+// Runs every kernel of kernels.h on several shapes, layouts and dtypes against plain loops, with 1 and with 4 threads,
+// and with two callers at once; all must give the same bits. This is the program that tools/sanitize runs.
+//
+//   check_cpu_v3                all kernels
+//   check_cpu_v3 softmax sum    the named ones
+//
+// Exits with 1 where a result differs, and where a kernel of the table has no check.
+#include "check/check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <thread>
+
+#include "core/linked_core.h"
+#include "core/memory_pool.h"
+#include "core/thread_pool.h"
+
+namespace pe::check {
+
+void Report::fail(const std::string& what) {
+  constexpr int kShown = 20;
+  if (++failures_ <= kShown) std::fprintf(stderr, "%s: %s\n", title_.c_str(), what.c_str());
+}
+
+void Report::expect(const std::string& what, Tensor& out, const std::vector<double>& want, double tolerance,
+                    const std::function<void()>& call) {
+  out.poison();
+  call();
+  compare(what, out, want, tolerance);
+}
+
+void Report::compare(const std::string& what, const Tensor& got, const std::vector<double>& want, double tolerance) {
+  bits_.push_back(got.bits());
+  if (earlier_ && (bits_.size() > earlier_->size() || (*earlier_)[bits_.size() - 1] != bits_.back()))
+    fail(what + ": other bits than in the first pass");
+  const std::vector<double> values = got.values();
+  if (values.size() != want.size()) return fail(what + ": the check expects another number of elements");
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i] == want[i] || (std::isnan(values[i]) && std::isnan(want[i]))) continue;
+    if (std::fabs(values[i] - want[i]) <= tolerance * std::max(1.0, std::fabs(want[i]))) continue;
+    return fail(what + ": element " + std::to_string(i) + " is " + std::to_string(values[i]) + ", expected " +
+                std::to_string(want[i]));
+  }
+}
+
+void Report::expect_refusal(const std::string& what, const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const std::invalid_argument&) {
+    return;
+  }
+  fail(what + ": accepted");
+}
+
+namespace {
+
+std::vector<Check>& all_checks() {
+  static std::vector<Check> all;
+  return all;
+}
+
+// The checks in the order of the kernel table, and a failure for each kernel that has none.
+std::vector<Check> checks_of_table(Report& report) {
+  std::vector<Check> ordered;
+  for_each_kernel([&](const auto& kernel) {
+    const size_t before = ordered.size();
+    for (const Check& check : all_checks())
+      if (std::strcmp(check.kernel, kernel.name) == 0) ordered.push_back(check);
+    if (ordered.size() == before) report.fail(std::string(kernel.name) + ": has no check in csrc/check");
+  });
+  return ordered;
+}
+
+void run_all(const std::vector<Check>& checks, Report& report) {
+  for (const Check& check : checks) {
+    try {
+      check.run(report);
+    } catch (const std::exception& error) {
+      report.fail(std::string(check.kernel) + ": threw " + error.what());
+    }
+  }
+}
+
+int run(std::span<char*> names) {
+  set_core(&kLinkedCore);
+  set_poison(true);  // scratch starts as NaN
+  set_num_threads(1);
+  Report single("1 thread", nullptr);
+  std::vector<Check> checks = checks_of_table(single);
+  if (!names.empty()) {
+    std::erase_if(checks, [&](const Check& check) {
+      return std::none_of(names.begin(), names.end(), [&](char* name) { return std::strcmp(name, check.kernel) == 0; });
+    });
+    if (checks.empty()) single.fail("no kernel has one of these names");
+  }
+  run_all(checks, single);
+
+  set_num_threads(4);
+  Report several("4 threads", &single.bits());
+  run_all(checks, several);
+
+  // Two callers: one of them has the workers, the other one computes alone.
+  Report here("4 threads, first of two callers", &single.bits());
+  Report there("4 threads, second of two callers", &single.bits());
+  std::thread other(run_all, std::cref(checks), std::ref(there));
+  run_all(checks, here);
+  other.join();
+
+  int failures = single.failures() + several.failures() + here.failures() + there.failures();
+  if (const size_t kept = memory_stats().in_use; kept > 0) {
+    std::fprintf(stderr, "%zu bytes of scratch were not given back\n", kept);
+    ++failures;
+  }
+  empty_cache();
+  std::printf("%zu checks, %lld cases, %d failures\n", checks.size(), static_cast<long long>(single.cases()), failures);
+  return failures == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+Registered::Registered(Check check) { all_checks().push_back(check); }
+
+}  // namespace pe::check
+
+int main(int count, char** arguments) { return pe::check::run({arguments + 1, arguments + count}); }

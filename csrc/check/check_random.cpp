@@ -1,0 +1,57 @@
+#include <cmath>
+
+#include "check/check.h"
+
+namespace pe::check {
+namespace {
+
+// Word `position` of the stream: Philox4x32-10, one block at a time, as the paper writes it (see reference/random.py).
+uint32_t philox_word(uint64_t seed, uint64_t position) {
+  const uint64_t block = position / 4;
+  uint32_t c[4] = {static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0};
+  uint32_t key[2] = {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t p = uint64_t{0xD2511F53} * c[0], q = uint64_t{0xCD9E8D57} * c[2];
+    const uint32_t next[4] = {static_cast<uint32_t>(q >> 32) ^ c[1] ^ key[0], static_cast<uint32_t>(q),
+                              static_cast<uint32_t>(p >> 32) ^ c[3] ^ key[1], static_cast<uint32_t>(p)};
+    for (int i = 0; i < 4; ++i) c[i] = next[i];
+    key[0] += 0x9E3779B9;
+    key[1] += 0xBB67AE85;
+  }
+  return c[position % 4];
+}
+
+double uniform_number(DType dtype, uint64_t seed, uint64_t offset, uint64_t i) {
+  if (dtype == DType::f32) return (philox_word(seed, offset + i) >> 8) * 0x1p-24;
+  const uint64_t high = philox_word(seed, offset + 2 * i) >> 5, low = philox_word(seed, offset + 2 * i + 1) >> 6;
+  return static_cast<double>(high << 26 | low) * 0x1p-53;
+}
+
+void check_uniform(Report& report) {
+  // From the known-answer tests of the authors' library Random123: counter 0, key 0.
+  if (philox_word(0, 0) != 0x6627e8d5 || philox_word(0, 3) != 0x9b00dbd8)
+    report.fail("uniform: the check's own Philox");
+  for (DType dtype : kFloats)
+    for (Layout layout : kOutputLayouts)
+      for (const Shape& shape : {Shape{}, Shape{0}, Shape{1}, Shape{37}, Shape{6, 7}, Shape{251, 300}})
+        for (int64_t offset : {0, 5, 1 << 20}) {
+          Tensor state(DType::i64, {2});
+          state.fill([&](int64_t i) { return static_cast<double>(i ? offset : 987654321987); });
+          const Ints sizes = ints(shape);
+          Tensor out(uniform_outputs(state, sizes, -1, 1, dtype), layout);
+          std::vector<double> want;
+          for (int64_t i = 0; i < out.size(); ++i) {
+            const double y =
+                2 * uniform_number(dtype, 987654321987, static_cast<uint64_t>(offset), static_cast<uint64_t>(i)) - 1;
+            want.push_back(dtype == DType::f32 ? static_cast<float>(y) : y);
+          }
+          // Exact: 2u - 1 has one bit more than u before it is rounded, in any order of operations.
+          report.expect("uniform " + describe(out) + " " + check::name(layout) + " from " + std::to_string(offset), out,
+                        want, 0, [&] { uniform(state, sizes, -1, 1, dtype, out); });
+        }
+}
+
+const Registered kUniform{{"uniform", check_uniform}};
+
+}  // namespace
+}  // namespace pe::check
