@@ -183,8 +183,8 @@ PyObject* translate(const std::string& kernel) {
     PyErr_SetString(PyExc_TypeError, (kernel + ": " + error.what()).c_str());
   } catch (const ShapeError& error) {
     PyErr_SetString(PyExc_ValueError, (kernel + ": " + error.what()).c_str());
-  } catch (const std::bad_alloc&) {
-    PyErr_SetString(PyExc_MemoryError, (kernel + ": not enough memory for the result or its scratch").c_str());
+  } catch (const std::bad_alloc& error) {
+    PyErr_SetString(PyExc_MemoryError, (kernel + ": " + error.what()).c_str());
   } catch (const std::exception& error) {
     PyErr_SetString(PyExc_RuntimeError, (kernel + ": " + error.what()).c_str());
   }
@@ -222,7 +222,7 @@ struct Function {
     method = {kernel.name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call)),
               METH_FASTCALL | METH_KEYWORDS, signature->documentation()};
     auto name = module.attr("__name__");
-    auto function = pybind11::reinterpret_steal<pybind11::object>(PyCFunction_NewEx(&method, nullptr, name.ptr()));
+    auto function = pybind11::reinterpret_steal<pybind11::object>(PyCFunction_NewEx(&method, module.ptr(), name.ptr()));
     if (!function) throw pybind11::error_already_set();
     module.attr(kernel.name) = function;
   }

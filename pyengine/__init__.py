@@ -10,12 +10,13 @@ tensor([[ 7., 11.],
 
 from . import autograd, backend, data, nn, optim
 from ._core import empty_cache, get_num_threads, memory_stats, set_num_threads
-from .autograd import enable_grad, grad, gradcheck, is_grad_enabled, no_grad
+from .autograd import Function, checkpoint, detect_anomaly, enable_grad, grad, gradcheck, is_grad_enabled, no_grad
 from .backend import device
 from .creation import arange, full, ones, tensor, zeros
 from .dtypes import bool_ as bool
 from .dtypes import float16, float32, float64, int32, int64, uint8
-from .function import Function, checkpoint, detect_anomaly
+from .functions import *  # noqa: F403
+from .functions import __all__ as _functions
 from .random import Generator, manual_seed, rand, uniform
 from .record import record
 from .tensor import Tensor
@@ -27,4 +28,5 @@ __all__ = [
     "detect_anomaly", "device", "empty_cache", "enable_grad", "float16", "float32", "float64", "full",
     "get_num_threads", "grad", "gradcheck", "int32", "int64", "is_grad_enabled", "manual_seed", "memory_stats",
     "nn", "no_grad", "ones", "optim", "rand", "record", "set_num_threads", "tensor", "uint8", "uniform", "zeros",
+    *_functions,
 ]  # fmt: skip

@@ -12,7 +12,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import _core, reference
+from . import reference
+
+try:
+    from ._core import empty as pool_array
+    from ._core import isa_level as processor_level
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "the native module pyengine._core is missing: install the package with `pip install .`, "
+        "or build it into this checkout as CONTRIBUTING.md says"
+    ) from error
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Kernels: TypeAlias = Any  # a namespace: native kernels, reference kernels, a recorder's, or ops on tensors
@@ -114,7 +123,7 @@ def isa_level() -> str:
 
     The best that the processor runs, or the environment variable PYENGINE_ISA.
     """
-    best = _core.isa_level()
+    best = processor_level()
     asked = os.environ.get("PYENGINE_ISA")
     if asked is None or best == "arm":
         return best
@@ -129,7 +138,7 @@ def native_kernels(module_name: str) -> dict[str, Any]:
     """The kernels of one native module, such as "cpu_v3", by name."""
     try:
         module = importlib.import_module(f"pyengine.{module_name}")
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ImportError(f"the native module pyengine.{module_name} is not in this installation") from error
     return {name: getattr(module, name) for name in reference.kernels()}
 
@@ -167,7 +176,7 @@ def device(which: "str | Device | None" = None) -> Device:
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> Array:
     """An uninitialised array from the pool that also serves the kernels' results."""
-    return _core.empty(shape, dtype)
+    return pool_array(shape, dtype)
 
 
 def array_from(data: Any, dtype: np.dtype) -> Array:

@@ -8,11 +8,14 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 import pyengine as pe
+
+if TYPE_CHECKING:
+    from .recipes import Recipe, Settings
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -35,6 +38,12 @@ def messages() -> Iterator[None]:
         fail(f"{error.strerror}: {error.filename}" if error.filename and error.strerror else str(error))
     except (FloatingPointError, MemoryError) as error:
         fail(str(error) or "out of memory")
+    except ValueError as error:
+        from .train import BadFileError
+
+        if not isinstance(error, BadFileError):
+            raise
+        fail(str(error))
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
@@ -69,8 +78,8 @@ def _machine(help: str, **rules: Any) -> Any:
     return typer.Option(help=help, rich_help_panel="Machine", **rules)
 
 
-def _output(help: str, *names: str) -> Any:
-    return typer.Option(*names, help=help, rich_help_panel="Output")
+def _output(help: str, *names: str, **rules: Any) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel="Output", **rules)
 
 
 @app.command()
@@ -80,6 +89,9 @@ def train(
     batch_size: Annotated[int | None, _training("Samples per step.", min=1)] = None,
     lr: Annotated[float | None, _training("Learning rate: the size of a step.")] = None,
     hidden: Annotated[int | None, _training("Width of the hidden layer.", min=1)] = None,
+    patience: Annotated[
+        int | None, _training("Stop when validation got no better for so many epochs; else never.", min=1)
+    ] = None,
     seed: Annotated[
         int | None, _training("Decides split, initial weights and order of samples; else 0.", min=0)
     ] = None,
@@ -92,6 +104,12 @@ def train(
     out: Annotated[
         Path | None, _output("Folder for the results, holding no run yet; else runs/RECIPE-DATE-TIME.")
     ] = None,
+    save_every: Annotated[
+        int | None, _output("Steps between checkpoints; else only Ctrl-C leaves one.", "--save-every", min=1)
+    ] = None,
+    resume: Annotated[
+        bool, _output("Go on with the run in --out where its last checkpoint is, or start it.", "--resume")
+    ] = False,
     quiet: Annotated[bool, _output("Print only the folder's name.", "--quiet")] = False,
     as_json: Annotated[bool, _output("Print metrics.json and the folder as JSON, for programs.", "--json")] = False,
 ) -> None:
@@ -99,30 +117,54 @@ def train(
 
     Settings that are not given are the recipe's own, chosen on its validation data. The folder gets metrics.json (test
     figures, history, versions), curves.png, config.json and model.safetensors, the weights of the best epoch by
-    validation loss. Ctrl-C stops after the current step and still tests and writes; a second one quits at once.
+    validation loss. Ctrl-C stops after the current step and still tests and writes; a second one quits at once. A run
+    that was stopped, or killed after --save-every, goes on with --resume as if it never had been.
     """
-    from .recipes import RECIPES, run
+    from .recipes import run
     from .train.interrupt import REASON
 
-    if recipe not in RECIPES:
-        raise typer.BadParameter(f"there is no recipe {recipe!r}; there is: {', '.join(RECIPES)}", param_hint="RECIPE")
-    chosen = RECIPES[recipe]
-    given = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "hidden": hidden, "seed": seed, "device": device}
-    try:
-        settings = chosen.defaults.changed(**{name: value for name, value in given.items() if value is not None})
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    given = {
+        "epochs": epochs, "batch_size": batch_size, "lr": lr, "hidden": hidden, "patience": patience, "seed": seed,
+        "device": device,
+    }  # fmt: skip
+    if resume and out is None:
+        raise typer.BadParameter("--resume needs --out, the folder of the run to go on with")
     with messages():
+        chosen, settings = _settings(recipe, given, out if resume else None)
         if threads is not None:
             pe.set_num_threads(threads)
         display = None if quiet or as_json else Display(chosen.name, chosen.summary)
-        result = run(chosen, settings, out, display.callbacks if display else ())
+        result = run(chosen, settings, out, display.callbacks if display else (), save_every, resume)
         if display:
             display.close(result.metrics, result.folder)
         else:
             typer.echo(json.dumps(result.metrics | {"folder": str(result.folder)}) if as_json else result.folder)
     if result.metrics["stopped"] == REASON:
         raise typer.Exit(INTERRUPTED)
+
+
+def _settings(name: str, given: dict[str, Any], resumed: Path | None) -> "tuple[Recipe, Settings]":
+    """The recipe and its settings, with those that were given; a resumed run keeps its own, and may train longer."""
+    from .recipes import RECIPES, read_config
+    from .recipes.config import MAY_CHANGE
+    from .train.run_folder import CONFIG
+
+    if name not in RECIPES:
+        raise typer.BadParameter(f"there is no recipe {name!r}; there is: {', '.join(RECIPES)}", param_hint="RECIPE")
+    recipe, wanted = RECIPES[name], {key: value for key, value in given.items() if value is not None}
+    base = recipe.defaults
+    if resumed is not None and (resumed / CONFIG).exists():
+        before, base = read_config(resumed, RECIPES)
+        if before is not recipe:
+            raise typer.BadParameter(f"the run in {resumed} is one of {before.name}", param_hint="RECIPE")
+        for key, value in wanted.items():
+            if key not in MAY_CHANGE and value != getattr(base, key):
+                option = "--" + key.replace("_", "-")
+                raise typer.BadParameter(f"{option} was {getattr(base, key)} when the run in {resumed} was started")
+    try:
+        return recipe, base.changed(**wanted)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 class Display:

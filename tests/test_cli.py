@@ -154,7 +154,8 @@ def test_ctrl_c_writes_the_run_and_exits_with_130(tmp_path):
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["stopped"] == "interrupted"
     assert metrics["test_accuracy"] > 0.5
-    assert sorted(os.listdir(out)) == ["config.json", "curves.png", "metrics.json", "model.safetensors"]
+    files = ["checkpoints", "config.json", "curves.png", "metrics.json", "model.safetensors"]
+    assert sorted(os.listdir(out)) == files
 
 
 def test_help_imports_nothing_that_it_does_not_need():

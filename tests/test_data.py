@@ -1,5 +1,9 @@
 """Data sets, splits and loaders."""
 
+import json
+import threading
+import time
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -7,15 +11,21 @@ from hypothesis import strategies as st
 
 import pyengine as pe
 from pyengine.data import (
+    BatchSampler,
+    ConcatDataset,
     DataLoader,
     Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
     Subset,
     TensorDataset,
+    WeightedRandomSampler,
     default_collate,
     load_digits,
     permutation,
     random_split,
-)  # fmt: skip
+)
 
 
 def numbers(n):
@@ -294,3 +304,212 @@ def test_two_walks_through_one_loader_do_not_disturb_each_other():
     pairs = [(a.numpy().tolist(), b.numpy().tolist()) for (a,) in loader for (b,) in loader]
     assert len(pairs) == 9
     assert pairs[1] == ([0, 1], [2, 3])
+
+
+# --- joined and iterable data sets
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=4))
+def test_concat_numbers_through(lengths):
+    starts = np.cumsum([0, *lengths[:-1]])
+    joined = ConcatDataset([TensorDataset(np.arange(a, a + n)) for a, n in zip(starts, lengths, strict=True)])
+    n = sum(lengths)
+    assert len(joined) == n
+    assert [joined[i][0].item() for i in range(n)] == list(range(n))
+    assert [joined[i - n][0].item() for i in range(n)] == list(range(n))
+    with pytest.raises(IndexError, match=f"ConcatDataset: there is no sample {n}; it has {n}"):
+        joined[n]
+    if n:
+        assert sorted(seen(DataLoader(joined, batch_size=3, shuffle=True, seed=0))) == list(range(n))
+
+
+def test_concat_of_nothing():
+    with pytest.raises(ValueError, match="there are no data sets to join"):
+        ConcatDataset([])
+
+
+class Stream:
+    def __init__(self, n):
+        self.n = n
+
+    def __iter__(self):
+        return ((i, i * 0.5) for i in range(self.n))
+
+
+def test_an_iterable_data_set_in_batches():
+    assert isinstance(Stream(1), IterableDataset)
+    loader = DataLoader(Stream(5), batch_size=2)
+    for _ in range(2):
+        assert [(a.numpy().tolist(), b.numpy().tolist()) for a, b in loader] == [
+            ([0, 1], [0.0, 0.5]), ([2, 3], [1.0, 1.5]), ([4], [2.0])
+        ]  # fmt: skip
+    assert len(list(DataLoader(Stream(5), batch_size=2, drop_last=True))) == 2
+    with pytest.raises(TypeError, match="an iterable data set has no known number of batches"):
+        len(loader)
+    with pytest.raises(ValueError, match="comes in its own order; leave out shuffle"):
+        DataLoader(Stream(5), shuffle=True)
+    with pytest.raises(ValueError, match="the data set gave no sample"):
+        list(DataLoader(Stream(0)))
+    with pytest.raises(TypeError, match="a int is no data set"):
+        DataLoader(5)
+
+
+# --- samplers
+
+
+def test_samplers_agree_with_shuffle():
+    by_hand = DataLoader(numbers(20), 3, sampler=RandomSampler(range(20), seed=4))
+    assert seen(by_hand) == seen(DataLoader(numbers(20), 3, shuffle=True, seed=4))
+    assert seen(DataLoader(numbers(20), 3, sampler=SequentialSampler(range(20)))) == list(range(20))
+    assert seen(DataLoader(numbers(5), batch_sampler=[[4, 0], [2]])) == [4, 0, 2]
+    batches = BatchSampler(SequentialSampler(range(7)), 3, drop_last=True)
+    assert len(batches) == 2
+    assert [b.numpy().tolist() for (b,) in DataLoader(numbers(7), batch_sampler=batches)] == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_random_sampler_with_and_without_replacement():
+    some = list(RandomSampler(range(10), num_samples=6, seed=0))
+    assert len(set(some)) == 6
+    drawn = list(RandomSampler(range(10), replacement=True, num_samples=10_000, seed=0))
+    # 1000 each with a standard deviation of 30: five of them
+    assert all(abs(c - 1000) < 150 for c in np.bincount(drawn, minlength=10))
+    with pytest.raises(ValueError, match="cannot draw 11 of 10 samples without replacement"):
+        RandomSampler(range(10), num_samples=11)
+
+
+def test_weighted_sampler_follows_its_weights():
+    drawn = list(WeightedRandomSampler([1.0, 0.0, 3.0], 8000, seed=0))
+    counts = np.bincount(drawn, minlength=3)
+    assert counts[1] == 0
+    assert abs(counts[0] - 2000) < 5 * np.sqrt(8000 * 0.25 * 0.75)
+    for weights in ([], [0.0], [1.0, -1.0], [float("nan")], [float("inf")], [[1.0]]):
+        with pytest.raises(ValueError, match="weights are finite numbers ≥ 0, one for each sample, not all 0"):
+            WeightedRandomSampler(weights, 1)
+
+
+def test_one_order_only():
+    with pytest.raises(ValueError, match="shuffle and sampler each fix the order"):
+        DataLoader(numbers(3), shuffle=True, sampler=[0])
+    with pytest.raises(ValueError, match="sampler and batch_sampler each fix the order"):
+        DataLoader(numbers(3), sampler=[0], batch_sampler=[[0]])
+    with pytest.raises(ValueError, match="0 samples make no batch of 1"):
+        DataLoader(numbers(3), sampler=[])
+
+
+@pytest.mark.parametrize("bad", [[3], [-1]])
+def test_a_sampler_that_names_no_sample(bad):
+    with pytest.raises(IndexError, match=f"the sampler asks for sample {bad[0]}; the data set has 3"):
+        list(DataLoader(numbers(3), sampler=bad))
+
+
+# --- prefetching
+
+
+@given(st.integers(1, 30), st.integers(1, 8), st.integers(1, 4))
+def test_prefetching_changes_nothing(n, batch_size, prefetch):
+    plain = DataLoader(numbers(n), batch_size, shuffle=True, seed=2)
+    ahead = DataLoader(numbers(n), batch_size, shuffle=True, seed=2, prefetch=prefetch)
+    assert [seen(plain), seen(plain)] == [seen(ahead), seen(ahead)]
+
+
+def prefetch_threads():
+    return [t for t in threading.enumerate() if t.name == "pyengine-prefetch"]
+
+
+def test_the_thread_works_ahead_but_no_further_than_asked_and_ends_with_the_walk():
+    made = []
+
+    class Noting(Squares):
+        def __getitem__(self, index):
+            made.append(index)
+            return index
+
+    walk = iter(DataLoader(Noting(), batch_size=1, prefetch=2))
+    next(walk)
+    deadline = time.monotonic() + 10
+    while len(made) < 4 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(0.02)
+    assert len(made) == 4  # one handed out, two in the queue, one in the thread's hands
+    walk.close()
+    assert not prefetch_threads()
+    list(DataLoader(Noting(), batch_size=1, prefetch=2))
+    assert not prefetch_threads()
+
+
+def test_a_mistake_in_the_thread_comes_out_where_its_batch_would_have():
+    class Broken(Squares):
+        def __getitem__(self, index):
+            if index == 3:
+                raise OSError("unreadable")
+            return index
+
+    walk = iter(DataLoader(Broken(), batch_size=1, prefetch=4))
+    assert [next(walk).item() for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(OSError, match="unreadable"):
+        next(walk)
+    assert not prefetch_threads()
+
+
+# --- resuming
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+@pytest.mark.parametrize("options", [{}, {"shuffle": True, "seed": 3}, {"shuffle": True}], ids=str)
+def test_a_resumed_loader_goes_on_with_the_next_batch(options, prefetch):
+    def loader():
+        return DataLoader(numbers(11), batch_size=3, prefetch=prefetch, **options)
+
+    def walk_on(loader, start, batches):
+        walk, got = start or iter(loader), []
+        while len(got) < batches:
+            batch = next(walk, None)
+            if batch is None:
+                got.append("end")
+                walk = iter(loader)
+            else:
+                got.append(batch[0].numpy().tolist())
+        return got
+
+    for stop in range(9):
+        pe.manual_seed(1)
+        straight = loader()
+        walk, states = iter(straight), []
+        for _ in range(stop):
+            if next(walk, None) is None:
+                walk = iter(straight)
+        state = json.loads(json.dumps(straight.state_dict()))
+        states.append(pe.random.default_generator.state.copy())
+        expected = walk_on(straight, walk, 9)
+        pe.manual_seed(99)
+        resumed = loader()
+        resumed.load_state_dict(state)
+        pe.random.default_generator.state = states[0]
+        assert walk_on(resumed, None, 9) == expected
+
+
+def test_a_state_between_two_walks_starts_a_new_one():
+    a = DataLoader(numbers(9), 2, shuffle=True, seed=0)
+    seen(a)
+    state = a.state_dict()
+    assert (state["walking"], state["batches"]) == (False, 0)
+    b = DataLoader(numbers(9), 2, shuffle=True, seed=7)
+    b.load_state_dict(state)
+    assert seen(a) == seen(b)
+
+
+def test_an_iterable_data_set_resumes_by_skipping():
+    a = DataLoader(Stream(7), batch_size=2)
+    walk = iter(a)
+    next(walk)
+    next(walk)
+    b = DataLoader(Stream(7), batch_size=2)
+    b.load_state_dict(a.state_dict())
+    assert [x.numpy().tolist() for x, _ in b] == [[4, 5], [6]]
+    assert len(list(b)) == 4
+
+
+def test_a_state_of_another_loader_is_refused():
+    state = DataLoader(numbers(9), 2).state_dict()
+    with pytest.raises(ValueError, match="it walked through 5 batches, this one has 3; data set, batch_size"):
+        DataLoader(numbers(9), 3).load_state_dict(state)

@@ -1,17 +1,23 @@
 """Every kernel of every backend against its NumPy definition, from wherever in memory its operands lie."""
 
+import itertools
+
 import numpy as np
 import pytest
 from harness import (
     LAYOUTS,
     REFERENCE,
+    Expected,
+    assert_same,
     assert_same_bits,
     check_against_reference,
     empty_in,
+    lay,
     poison_of,
     poisoned_pool,
     run,
     threads,
+    twin,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +25,7 @@ from strategies import Drawn, draw_call, draw_layouts
 
 from pyengine import reference
 from pyengine.cases import KERNELS, RandomPick
+from pyengine.dtypes import ALL
 
 every_kernel = pytest.mark.parametrize("name", KERNELS)
 
@@ -76,28 +83,38 @@ def test_nan_and_infinity_travel(backend, name, data) -> None:
 # --- large calls, several threads
 
 
+def lay_all(operand, layout: str):
+    if isinstance(operand, list):
+        return [lay_all(o, layout) for o in operand]
+    return None if operand is None else lay(operand, layout)
+
+
 @every_kernel
-def test_listed_calls_with_any_number_of_threads(backend, name) -> None:
+def test_listed_calls(backend, name) -> None:
+    """Right, the same bits when run again and on any number of threads, and right in each memory layout."""
     cases = KERNELS[name]
     drawn = tuple(cases.draw(RandomPick(seed)) for seed in range(5))
-    for call in (*cases.listed, *drawn):
-        for dtype in cases.dtypes:
-            what = f"{name}({call}) {dtype}"
-            operands = call.fill(0, dtype)
-            with threads(1), poisoned_pool():
-                once = run(backend.kernels, cases, operands, call.attrs)
+    for number, (call, dtype) in enumerate(itertools.product((*cases.listed, *drawn), cases.dtypes)):
+        what = f"{name}({call}) {dtype}"
+        operands = call.fill(0, dtype)
+        with threads(1), poisoned_pool():
+            once = run(backend.kernels, cases, operands, call.attrs)
+        check_against_reference(once, cases, operands, call.attrs, False, what)
+        for count in (1, 2, 4):
+            with threads(count), poisoned_pool():
                 again = run(backend.kernels, cases, operands, call.attrs)
-            check_against_reference(once, cases, operands, call.attrs, False, what)
-            for count in (2, 4):
-                with threads(count), poisoned_pool():
-                    many = run(backend.kernels, cases, operands, call.attrs)
-                for a, b, c in zip(once, again, many, strict=True):
-                    assert_same_bits(b, a, f"{what}, run again")
-                    assert_same_bits(c, a, f"{what}, {count} threads")
-            if cases.exact:
-                integers = call.fill(1, dtype, exact=True)
-                got = run(backend.kernels, cases, integers, call.attrs)
-                check_against_reference(got, cases, integers, call.attrs, True, f"{what} of integers")
+            for a, b in zip(once, again, strict=True):
+                assert_same_bits(b, a, f"{what}, again with {count} threads")
+        exact = cases.exact and number % 2 == 1
+        for layout in ("columns", LAYOUTS[2 + number % (len(LAYOUTS) - 2)]):
+            laid = [lay_all(o, layout) for o in call.fill(1, dtype, exact)]
+            outs = [None if w is None else empty_in(layout, w.shape, w.dtype)[0] for w in once]
+            out = None if cases.in_place else outs[0] if len(outs) == 1 else tuple(outs)
+            expected = Expected(cases, laid, call.attrs, exact)
+            for given_out in (None, out):
+                with poisoned_pool():
+                    got = run(backend.kernels, cases, laid, call.attrs, given_out)
+                expected.check(got, f"{what}, {layout}")
 
 
 # --- out=
@@ -142,7 +159,7 @@ def test_out_may_be_an_input(backend, name, data) -> None:
     for i in cases.aliases:
         if operands[i].shape == want.shape:
             given_operands = list(operands)
-            given_operands[i] = target = np.array(operands[i])
+            given_operands[i] = target = twin(operands[i])
             (got,) = run(backend.kernels, cases, given_operands, call.attrs, out=target)
             assert got is target
             assert_same_bits(got, want, f"{name}({call}) {dtype} into operand {i}")
@@ -169,6 +186,79 @@ def test_a_wrong_out_is_refused(backend, name) -> None:
         out = bad if len(want) == 1 else (bad, *(None if w is None else np.empty_like(w) for w in want[1:]))
         with pytest.raises((ValueError, TypeError)):
             run(backend.kernels, cases, operands, call.attrs, out=out)
+
+
+# --- what a drawn shape is too small or a drawn value too tame for
+
+
+def rows_with_infinities(length: int) -> np.ndarray:
+    """Logits whose infinities and NaN fill whole blocks of a long row, or stand alone at an end of it."""
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((9, length))
+    a[1, : length // 2] = -np.inf
+    a[2, length // 2 :] = -np.inf
+    a[3] = -np.inf
+    a[4, -1] = np.inf
+    a[5, 0] = np.nan
+    a[6, -1] = np.nan
+    a[7, 1:] = -np.inf
+    a[8, 0] = 100.0
+    return a
+
+
+@pytest.mark.parametrize("length", [3, 8, 21, 40, 1025, 2048, 3 * 1024 + 5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_with_blocks_of_infinities(backend, length, dtype) -> None:
+    logits = rows_with_infinities(length).astype(dtype)
+    operands = {
+        "softmax": ([logits], {}),
+        "cross_entropy": ([logits, np.zeros(len(logits), np.int64)], {"with_grad": True}),
+    }
+    for name, (arrays, attrs) in operands.items():
+        got = run(backend.kernels, KERNELS[name], arrays, attrs)
+        check_against_reference(got, KERNELS[name], arrays, attrs, False, f"{name} of {length} classes")
+    for row in logits:  # the loss of all rows together is NaN; of each alone it need not be
+        for label in (0, length - 1):
+            arrays = [row[None], np.array([label])]
+            got = run(backend.kernels, KERNELS["cross_entropy"], arrays, {})
+            check_against_reference(got, KERNELS["cross_entropy"], arrays, {}, False, f"cross_entropy, label {label}")
+
+
+def cast_inputs(source: np.dtype, target: np.dtype) -> np.ndarray:
+    """Every float16, or the values of another dtype where a cast to `target` rounds, overflows or wraps."""
+    if source == np.float16:
+        return np.arange(2**16, dtype=np.uint16).view(np.float16)
+    if source.kind in "iu":
+        info = np.iinfo(source)
+        near = [info.min, info.max, 0, 1, 127, 128, 255, 256, 2**15, 2**24 + 1, 2**31 - 1, 2**31, 65519, 65520]
+        values = np.array([v for v in near if info.min <= v <= info.max], source)
+        return np.concatenate([values, -values]) if source.kind == "i" else np.arange(256, dtype=np.uint8)
+    if source.kind == "b":
+        return np.array([False, True])
+    # each float16, the middle between it and the next, and what lies just off the middle
+    halves = np.arange(2**15, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)].astype(source)
+    middles = (halves[:-1] + halves[1:]) / 2
+    points = [halves, middles, np.nextafter(middles, 0), np.nextafter(middles, source.type(1e9)), SPECIAL]
+    points += [[65519.99, 65520, 1e5, 1e-8, 2.0**-25, 1e30, 2.0**31, 2.0**63, 127.9, 255.5, 2.0**24 + 1]]
+    values = np.concatenate([np.asarray(p, source) for p in points])
+    return np.concatenate([values, -values])
+
+
+@pytest.mark.parametrize("source", ALL, ids=str)
+@pytest.mark.parametrize("target", ALL, ids=str)
+def test_casts_of_extreme_values(backend, source, target) -> None:
+    values = cast_inputs(source, target)
+    if source.kind == "f" and target.kind in "iu":  # C leaves the others undefined
+        limit = 2.0**8 if target == np.uint8 else 2.0 ** (8 * target.itemsize - 1)
+        values = values[(np.abs(values.astype(np.float64)) < limit) & ((values >= 0) | (target.kind == "i"))]
+    with np.errstate(all="ignore"):
+        want = values.astype(target)
+    for stride in (1, 2):
+        spread = np.zeros(len(values) * stride, source)
+        spread[::stride] = values
+        got = backend.get(backend.kernels.copy(spread[::stride], target))
+        assert_same(got, want, f"{source} to {target}")
 
 
 # --- known answers: the definition itself is held to published numbers

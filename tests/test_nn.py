@@ -70,6 +70,10 @@ def test_a_parameter_requires_a_gradient_and_shares_the_tensor_it_is_made_of():
     assert parameter.requires_grad
     assert parameter.data is tensor.data
     assert not nn.Parameter(tensor, requires_grad=False).requires_grad
+    squares = (parameter * parameter).sum()
+    tensor.add_(1)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        squares.backward()
     with pytest.raises(TypeError, match="only float tensors"):
         nn.Parameter(pe.tensor([1, 2]))
 
@@ -582,6 +586,12 @@ def test_cross_entropy_gradient_by_finite_differences():
 def test_cross_entropy_errors(labels, kind, message):
     with pytest.raises(kind, match=message):
         nn.CrossEntropyLoss()(pe.zeros(2, 3), pe.tensor(labels))
+
+
+def test_a_softmax_before_cross_entropy_is_pointed_out():
+    model = nn.Linear(4, 3)
+    with pytest.raises(ValueError, match=r"comes out of a softmax.*hand it the scores from before"):
+        nn.CrossEntropyLoss()(model(pe.ones(2, 4)).softmax(), pe.tensor([0, 1]))
 
 
 def test_functional_agrees_with_the_modules():

@@ -25,7 +25,7 @@ class Signature {
   Signature(const char* name, const char* parameters, bool has_outputs) : name_(name) {
     std::string text = parameters;
     if (has_outputs) text += ", out=None";
-    documentation_ = std::string(name) + "($module, " + text + ")\n--\n\nSee pyengine/reference and csrc/kernels.h.";
+    documentation_ = std::string(name) + "(" + text + ")\n--\n\nSee pyengine/reference and csrc/kernels.h.";
     for (size_t begin = 0; begin < text.size();) {
       const size_t end = std::min(text.find(", ", begin), text.size());
       add(std::string_view(text).substr(begin, end - begin));

@@ -5,8 +5,12 @@
 //   float → uint8          the low byte of that int32, so -1.0 gives 255, NaN and 3e9 give 0
 //   int → narrower int     the low bits;   anything → bool is `!= 0` (NaN is true);   bool → anything is 0 or 1
 //   → float16              rounded once, to nearest even, also from float64; too large gives ±inf
-// float16 is converted by integer arithmetic, not by the processor: the same bits on every instruction set level.
+// float16 is converted by integer arithmetic, or by the processor where it can (F16C), to the same bits.
 #pragma once
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include <bit>
 #include <cstdint>
@@ -31,7 +35,8 @@ inline float half_to_float(Half half) {
   const uint32_t magnitude = (half.bits & 0x7fffu) << 13;  // exponent and fraction where float32 has them
   const uint32_t exponent = magnitude & 0x0f800000u;
   const uint32_t rebased = magnitude + ((127u - 15u) << 23);
-  const uint32_t special = rebased + ((128u - 16u) << 23);  // inf and NaN: the largest exponent in either format
+  // inf and NaN: the largest exponent in either format, and a NaN becomes a quiet one
+  const uint32_t special = (rebased + ((128u - 16u) << 23)) | static_cast<uint32_t>(magnitude > exponent) << 22;
   // a subnormal is fraction·2^-24: with 2^-14 put on top the fraction is in place, and taking it off again normalises
   const float subnormal = std::bit_cast<float>(rebased + (1u << 23)) - std::bit_cast<float>(113u << 23);
   uint32_t bits = exponent == 0 ? std::bit_cast<uint32_t>(subnormal) : rebased;
@@ -83,6 +88,11 @@ inline Half to_half(T value) {
 
 template <class To, class From>
 inline To truncate(From value) {
+#if defined(__x86_64__)
+  // no vector instruction does this, and the scalar one by itself answers -2^63 for what does not fit
+  if constexpr (std::is_same_v<To, int64_t> && std::is_same_v<From, float>) return _mm_cvttss_si64(_mm_set_ss(value));
+  if constexpr (std::is_same_v<To, int64_t> && std::is_same_v<From, double>) return _mm_cvttsd_si64(_mm_set_sd(value));
+#endif
   constexpr From kLimit = -static_cast<From>(std::numeric_limits<To>::min());  // 2^(bits-1), exact in any float format
   return value >= -kLimit && value < kLimit ? static_cast<To>(value) : std::numeric_limits<To>::min();
 }
@@ -113,5 +123,31 @@ inline To convert(From value) {
     return static_cast<To>(value);
   }
 }
+
+// Converts as many elements as whole vectors of a processor's own instruction take, and returns how many.
+template <class To, class From>
+inline int64_t convert_vectors(To*, const From*, int64_t) {
+  return 0;
+}
+
+#if defined(__F16C__)
+template <>
+inline int64_t convert_vectors(Half* to, const float* from, int64_t n) {
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m128i v = _mm256_cvtps_ph(_mm256_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), v);
+  }
+  return i;
+}
+
+template <>
+inline int64_t convert_vectors(float* to, const Half* from, int64_t n) {
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i))));
+  return i;
+}
+#endif
 
 }  // namespace pe::cpu

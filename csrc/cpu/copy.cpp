@@ -7,8 +7,7 @@
 #include <type_traits>
 
 #include "cpu/convert.h"
-#include "cpu/elementwise.h"
-#include "cpu/transpose.h"
+#include "cpu/elementwise_walk.h"
 #include "kernels.h"
 
 namespace pe {
@@ -44,7 +43,7 @@ template <class To, class From>
 void cast_loop(const void*, char* const* data, int64_t n, unsigned) {
   To* to = reinterpret_cast<To*>(data[0]);
   const From* from = reinterpret_cast<const From*>(data[1]);
-  for (int64_t i = 0; i < n; ++i) to[i] = cpu::convert<To>(from[i]);
+  for (int64_t i = cpu::convert_vectors(to, from, n); i < n; ++i) to[i] = cpu::convert<To>(from[i]);
 }
 
 void cast(In a, Out out) {

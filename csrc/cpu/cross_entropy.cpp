@@ -87,7 +87,7 @@ void vector_rows(const Problem<T>& p, int64_t first, int64_t last, T* losses) {
       sums[l] = first_lane<T>(row.sum);
       picked[l] = label - first_lane<T>(row.max);
     }
-    store(loss, log(load(sums)) - load(picked));
+    store(loss, math::log(load(sums)) - load(picked));
     std::copy(loss, loss + rows, losses + begin);
   }
 }
@@ -107,7 +107,7 @@ void tile_rows(const Problem<T>& p, int64_t first, int64_t last, T* losses) {
     Vec<T> picked{};
     for (int64_t j = 0; j < n; ++j) picked = select(labels == static_cast<T>(j), load(tile + j * W), picked);
     const RowSum<T> row = sum_exp_tile(tile, n);
-    store(loss, log(row.sum) - (picked - row.max));
+    store(loss, math::log(row.sum) - (picked - row.max));
     std::copy(loss, loss + rows, losses + r);
 
     if (!p.grad) continue;

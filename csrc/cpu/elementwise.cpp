@@ -1,10 +1,11 @@
-// out[i] = f(a[i], b[i]) with broadcasting: add, sub, mul, div, neg, relu, relu_backward.
+// out[i] = f(a[i], b[i]) with broadcasting: add, sub, mul, div, neg, relu, relu_backward, exp, square.
 //
 // 1 FLOP for 2 or 3 elements moved, so all of them run at the speed of memory; what there is to gain lies in the walk
 // over the arrays (elementwise.h), not here. int64 computes as uint64, whose overflow wraps by definition, as NumPy's
 // does.
 #include "cpu/elementwise.h"
 
+#include "cpu/vec_math.h"
 #include "kernels.h"
 
 namespace pe {
@@ -60,6 +61,20 @@ struct ReluBackward {
   }
 };
 
+struct Exp {
+  template <class V>
+  V operator()(V a) const {
+    return math::exp(a);
+  }
+};
+
+struct Square {
+  template <class V>
+  V operator()(V a) const {
+    return a * a;
+  }
+};
+
 template <class T, class>
 using Repeat = T;
 
@@ -91,5 +106,7 @@ void div(In a, In b, Out out) { floats("div", Div{}, out, a, b); }
 void neg(In a, Out out) { numbers("neg", Neg{}, out, a); }
 void relu(In a, Out out) { floats("relu", Relu{}, out, a); }
 void relu_backward(In grad, In y, Out out) { floats("relu_backward", ReluBackward{}, out, grad, y); }
+void exp(In a, Out out) { floats("exp", Exp{}, out, a); }
+void square(In a, Out out) { floats("square", Square{}, out, a); }
 
 }  // namespace pe

@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "core/array.h"
 #include "core/vec.h"
@@ -70,6 +71,23 @@ inline Lanes<T, N> load_some(const T* p, int64_t count) {
   Lanes<T, N> v{};
   std::memcpy(&v, p, static_cast<size_t>(count) * sizeof(T));
   return v;
+}
+
+namespace detail {
+
+template <class V, size_t... i>
+inline V lane_numbers(std::index_sequence<i...>) {
+  return V{static_cast<std::remove_cvref_t<decltype(V{}[0])>>(i)...};
+}
+
+}  // namespace detail
+
+// `v` with its first `count` lanes replaced by those of `other`.
+template <class T, int N>
+inline Lanes<T, N> replace_first(Lanes<T, N> v, Lanes<T, N> other, int64_t count) {
+  using Number = SignedOf<sizeof(T)>;
+  const auto numbers = detail::lane_numbers<Lanes<Number, N>>(std::make_index_sequence<N>{});
+  return select(numbers < static_cast<Number>(count), other, v);
 }
 
 }  // namespace pe::cpu

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 
 #include "core/array.h"
 #include "core/parallel.h"
@@ -145,41 +144,6 @@ void parallel_rows(const Walk& walk, int64_t block_size, Body&& body) {
     RowCursor cursor(walk, first);
     for (int64_t row = first; row < last; ++row, cursor.next()) body(cursor.data, begin, end);
   });
-}
-
-namespace detail {
-
-template <class Item>
-inline void copy_items(char* to, int64_t to_stride, const char* from, int64_t from_stride, int64_t n) {
-  if (from_stride == 0) {
-    Item item;
-    std::memcpy(&item, from, sizeof(Item));
-    for (int64_t i = 0; i < n; ++i) std::memcpy(to + i * to_stride, &item, sizeof(Item));
-  } else if (to_stride == sizeof(Item)) {
-    for (int64_t i = 0; i < n; ++i) std::memcpy(to + i * sizeof(Item), from + i * from_stride, sizeof(Item));
-  } else {
-    for (int64_t i = 0; i < n; ++i) std::memcpy(to + i * to_stride, from + i * from_stride, sizeof(Item));
-  }
-}
-
-}  // namespace detail
-
-// n items of `size` bytes from one run of memory to another; strides in bytes. The runs do not overlap.
-inline void copy_run(char* to, int64_t to_stride, const char* from, int64_t from_stride, int64_t n, int64_t size) {
-  if (to_stride == size && from_stride == size) {
-    std::memcpy(to, from, static_cast<size_t>(n * size));
-    return;
-  }
-  switch (size) {
-    case 1:
-      return detail::copy_items<uint8_t>(to, to_stride, from, from_stride, n);
-    case 2:
-      return detail::copy_items<uint16_t>(to, to_stride, from, from_stride, n);
-    case 4:
-      return detail::copy_items<uint32_t>(to, to_stride, from, from_stride, n);
-    default:
-      return detail::copy_items<uint64_t>(to, to_stride, from, from_stride, n);
-  }
 }
 
 }  // namespace pe::cpu

@@ -5,11 +5,11 @@
 // rounds of two 32-bit multiplications make four words: limited by integer arithmetic, not by memory. The idea: words
 // are made for a few hundred elements at a time, several blocks of the cipher side by side, then converted as whole
 // vectors.
-#include "core/random.h"
+#include "kernels/random.h"
 #include "core/parallel.h"
+#include "cpu/philox.h"
 #include "cpu/rows.h"
 #include "cpu/vec_math.h"
-#include "kernels/random.h"
 
 namespace pe {
 
@@ -25,20 +25,10 @@ struct Range {
   double low, span;
 };
 
-// words[i] = word `start` + i of the stream; start is a multiple of 4. Writes whole blocks: up to 3 words beyond
-// `count`.
-void make_words(uint64_t seed, uint64_t start, int64_t count, uint32_t* words) {
-  for (int64_t i = 0; i < count; i += 4) {
-    const auto block = philox::block(seed, (start + static_cast<uint64_t>(i)) / 4);
-    std::copy(block.begin(), block.end(), words + i);
-  }
-}
-
 inline Vec<double> scaled(Vec<double> u, Range range) { return range.low + rounded(u * range.span); }
 
 constexpr int W = kLanes<double>;
 typedef uint32_t WordVec __attribute__((vector_size(W * 4), may_alias, aligned(4)));
-typedef uint64_t PairVec __attribute__((vector_size(W * 8), may_alias, aligned(4)));
 typedef int32_t IntVec __attribute__((vector_size(W * 4)));
 typedef float FloatVec __attribute__((vector_size(W * 4), may_alias, aligned(4)));
 
@@ -55,7 +45,7 @@ void convert(const uint32_t* words, int64_t count, Range range, double* out) {
   const Vec<uint64_t> two_to_52 = bits_of<double>(splat(0x1p52));
   for (int64_t i = 0; i < count; i += W) {
     // the first word of a pair is the lower half of a lane: 27 bits of it, then 26 of the second
-    const Vec<uint64_t> pair = *reinterpret_cast<const PairVec*>(words + 2 * i);
+    const Vec<uint64_t> pair = reinterpret_cast<Vec<uint64_t>>(load(words + 2 * i));
     const Vec<double> high = from_bits<double>((pair << 32 >> 37) | two_to_52) - 0x1p52;
     const Vec<double> low = from_bits<double>((pair >> 38) | two_to_52) - 0x1p52;
     store(out + i, scaled((high * 0x1p26 + low) * 0x1p-53, range));
@@ -64,11 +54,12 @@ void convert(const uint32_t* words, int64_t count, Range range, double* out) {
 
 // values[i] = element first + i, for count <= kPiece. Writes up to W - 1 elements beyond `count`.
 template <class T>
-void make_piece(uint64_t seed, uint64_t offset, int64_t first, int64_t count, Range range, T* values) {
-  alignas(64) uint32_t words[kPiece * kWordsPerElement<T> + 64];
+void make_piece(const PhiloxStream& stream, uint64_t offset, int64_t first, int64_t count, Range range, T* values) {
+  // room for the words skipped, the rest of the last step, and a vector of words that the conversion overreads
+  alignas(64) uint32_t words[kPiece * kWordsPerElement<T> + 2 * PhiloxStream::kStep];
   const uint64_t start = offset + static_cast<uint64_t>(first * kWordsPerElement<T>);
   const uint64_t skipped = start % 4;
-  make_words(seed, start - skipped, count * kWordsPerElement<T> + static_cast<int64_t>(skipped), words);
+  stream.words(start / 4, count * kWordsPerElement<T> + static_cast<int64_t>(skipped), words);
   convert(words + skipped, count, range, values);
 }
 
@@ -81,11 +72,12 @@ void uniform_typed(uint64_t seed, uint64_t offset, Range range, Out out) {
     flat.strides[0] = 1;
   }
   const Rows<T> rows(flat);
+  const PhiloxStream stream(seed);
   parallel_ranges(out.size(), kTask, [&](int64_t begin, int64_t end) {
     T values[kPiece + W];
     for (int64_t first = begin; first < end; first += kPiece) {
       const int64_t count = std::min(kPiece, end - first);
-      make_piece(seed, offset, first, count, range, values);
+      make_piece(stream, offset, first, count, range, values);
       for (int64_t done = 0; done < count;) {
         const int64_t row = (first + done) / rows.length, column = (first + done) % rows.length;
         const int64_t n = std::min(count - done, rows.length - column);

@@ -1,4 +1,4 @@
-// Moving lanes within a vector: reductions that leave their result in every lane.
+// Moving lanes within vectors: interleaving, and reductions that leave their result in every lane.
 #pragma once
 
 #include <utility>
@@ -16,6 +16,19 @@ inline V exchange(V v, std::index_sequence<J...>) {
 template <class T, int D>
 inline Vec<T> exchange(Vec<T> v) {
   return exchange<D>(v, std::make_index_sequence<kLanes<T>>{});
+}
+
+template <int kStart, class V, size_t... J>
+inline V interleave(V a, V b, std::index_sequence<J...>) {
+  return __builtin_shufflevector(a, b, (J % 2 * sizeof...(J) + kStart + J / 2)...);
+}
+
+// p[0 … 2 · kLanes) = a[0], b[0], a[1], b[1], …
+template <class T>
+inline void store_interleaved(T* p, Vec<T> a, Vec<T> b) {
+  constexpr int W = kLanes<T>;
+  store(p, interleave<0>(a, b, std::make_index_sequence<W>{}));
+  store(p + W, interleave<W / 2>(a, b, std::make_index_sequence<W>{}));
 }
 
 // The sum of all lanes, in each of them: halves, then quarters, …, so the order is a fixed tree.

@@ -36,7 +36,7 @@ class RegisterRow {
   // x becomes exp(x - max).
   RowSum<T> sum_exp() {
     const Vec<T> top = max();
-    for (int i = 0; i < NV; ++i) v[i] = exp_nonpositive(v[i] - top);
+    for (int i = 0; i < NV; ++i) v[i] = math::exp_nonpositive(v[i] - top);
     return {top, sum()};
   }
 
@@ -94,7 +94,7 @@ inline RowSum<T> sum_exp_tile(T* tile, int64_t n) {
   }
   Vec<T> sum{};
   for (int64_t j = 0; j < n; ++j) {
-    const Vec<T> e = exp_nonpositive(load(tile + j * W) - max);
+    const Vec<T> e = math::exp_nonpositive(load(tile + j * W) - max);
     store(tile + j * W, e);
     sum += e;
   }

@@ -2,7 +2,8 @@
 //
 // A plain double loop walks one side with a stride, so it uses one item of each cache line it fetches. Here a small
 // square of K × K items, K items to a 16-byte vector, is turned over in registers: log2 K rounds, each of which
-// interleaves vector i with vector i + K/2. So both sides are read and written in whole vectors.
+// interleaves vector i with vector i + K/2. Squares are taken a cache line wide and high, by way of a buffer, so that a
+// line is read and written once even where rows are a power of two apart and would drive each other out of the cache.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,8 @@ namespace pe::cpu {
 
 namespace detail {
 
+inline constexpr int64_t kLineBytes = 64;
+
 template <class V, size_t... i>
 inline V interleave_low(V a, V b, std::index_sequence<i...>) {
   return __builtin_shufflevector(a, b, (i / 2 + i % 2 * sizeof...(i))...);
@@ -25,51 +28,78 @@ inline V interleave_high(V a, V b, std::index_sequence<i...>) {
   return __builtin_shufflevector(a, b, (sizeof...(i) / 2 + i / 2 + i % 2 * sizeof...(i))...);
 }
 
-// The square of K × K items; strides in bytes from row to row.
 template <class Item>
-inline void transpose_square(char* to, int64_t to_stride, const char* from, int64_t from_stride) {
-  constexpr int K = 16 / sizeof(Item);
-  using V = Lanes<Item, K>;
-  V rows[K], next[K];
-  for (int i = 0; i < K; ++i) std::memcpy(&rows[i], from + i * from_stride, 16);
-  for (int width = 1; width < K; width *= 2) {
-    for (int i = 0; i < K / 2; ++i) {
-      next[2 * i] = interleave_low(rows[i], rows[i + K / 2], std::make_index_sequence<K>{});
-      next[2 * i + 1] = interleave_high(rows[i], rows[i + K / 2], std::make_index_sequence<K>{});
-    }
-    for (int i = 0; i < K; ++i) rows[i] = next[i];
-  }
-  for (int i = 0; i < K; ++i) std::memcpy(to + i * to_stride, &rows[i], 16);
-}
+struct Transpose {
+  static constexpr int64_t kSize = sizeof(Item);
+  static constexpr int64_t K = 16 / kSize;
+  static constexpr int64_t kLine = kLineBytes / kSize;
 
-template <class Item>
-inline void transpose_items(char* to, int64_t to_stride, const char* from, int64_t from_stride, int64_t rows,
-                            int64_t columns) {
-  constexpr int64_t K = 16 / sizeof(Item), kSize = sizeof(Item);
-  const int64_t whole_rows = rows / K * K, whole_columns = columns / K * K;
-  for (int64_t c = 0; c < whole_columns; c += K)
-    for (int64_t r = 0; r < whole_rows; r += K)
-      transpose_square<Item>(to + c * to_stride + r * kSize, to_stride, from + r * from_stride + c * kSize,
-                             from_stride);
-  for (int64_t c = 0; c < columns; ++c)
-    for (int64_t r = c < whole_columns ? whole_rows : 0; r < rows; ++r)
-      std::memcpy(to + c * to_stride + r * kSize, from + r * from_stride + c * kSize, sizeof(Item));
-}
+  char* to;
+  int64_t to_stride;
+  const char* from;
+  int64_t from_stride;
+
+  // K × K items in registers.
+  void square(char* into, int64_t into_stride, int64_t row, int64_t column) const {
+    using V = Lanes<Item, static_cast<int>(K)>;
+    V rows[K], next[K];
+    for (int64_t i = 0; i < K; ++i) std::memcpy(&rows[i], from + (row + i) * from_stride + column * kSize, 16);
+    for (int64_t width = 1; width < K; width *= 2) {
+      for (int64_t i = 0; i < K / 2; ++i) {
+        next[2 * i] = interleave_low(rows[i], rows[i + K / 2], std::make_index_sequence<K>{});
+        next[2 * i + 1] = interleave_high(rows[i], rows[i + K / 2], std::make_index_sequence<K>{});
+      }
+      for (int64_t i = 0; i < K; ++i) rows[i] = next[i];
+    }
+    for (int64_t i = 0; i < K; ++i) std::memcpy(into + i * into_stride, &rows[i], 16);
+  }
+
+  void line_square(int64_t row, int64_t column) const {
+    alignas(64) char buffer[kLine][kLineBytes];
+    for (int64_t r = 0; r < kLine; r += K)
+      for (int64_t c = 0; c < kLine; c += K) square(&buffer[c][r * kSize], kLineBytes, row + r, column + c);
+    for (int64_t c = 0; c < kLine; ++c) std::memcpy(to + (column + c) * to_stride + row * kSize, buffer[c], kLineBytes);
+  }
+
+  // The edges: rows [row, row_end) × columns [column, column_end).
+  void rest(int64_t row, int64_t row_end, int64_t column, int64_t column_end) const {
+    for (; column + K <= column_end; column += K) {
+      int64_t r = row;
+      for (; r + K <= row_end; r += K) square(to + column * to_stride + r * kSize, to_stride, r, column);
+      items(r, row_end, column, column + K);
+    }
+    items(row, row_end, column, column_end);
+  }
+
+  void items(int64_t row, int64_t row_end, int64_t column, int64_t column_end) const {
+    for (int64_t r = row; r < row_end; ++r)
+      for (int64_t c = column; c < column_end; ++c)
+        std::memcpy(to + c * to_stride + r * kSize, from + r * from_stride + c * kSize, sizeof(Item));
+  }
+
+  void run(int64_t rows, int64_t columns) const {
+    const int64_t whole_rows = rows / kLine * kLine, whole_columns = columns / kLine * kLine;
+    for (int64_t c = 0; c < whole_columns; c += kLine)
+      for (int64_t r = 0; r < whole_rows; r += kLine) line_square(r, c);
+    rest(whole_rows, rows, 0, whole_columns);
+    rest(0, rows, whole_columns, columns);
+  }
+};
 
 }  // namespace detail
 
 // `from` has rows × columns items, the items of a row side by side, as those of a column are in `to`; strides in bytes.
-inline void transpose(char* to, int64_t to_stride, const char* from, int64_t from_stride, int64_t rows, int64_t columns,
-                      int64_t size) {
+[[gnu::noinline]] inline void transpose(char* to, int64_t to_stride, const char* from, int64_t from_stride,
+                                        int64_t rows, int64_t columns, int64_t size) {
   switch (size) {
     case 1:
-      return detail::transpose_items<uint8_t>(to, to_stride, from, from_stride, rows, columns);
+      return detail::Transpose<uint8_t>{to, to_stride, from, from_stride}.run(rows, columns);
     case 2:
-      return detail::transpose_items<uint16_t>(to, to_stride, from, from_stride, rows, columns);
+      return detail::Transpose<uint16_t>{to, to_stride, from, from_stride}.run(rows, columns);
     case 4:
-      return detail::transpose_items<uint32_t>(to, to_stride, from, from_stride, rows, columns);
+      return detail::Transpose<uint32_t>{to, to_stride, from, from_stride}.run(rows, columns);
     default:
-      return detail::transpose_items<uint64_t>(to, to_stride, from, from_stride, rows, columns);
+      return detail::Transpose<uint64_t>{to, to_stride, from, from_stride}.run(rows, columns);
   }
 }
 

@@ -154,11 +154,15 @@ inline Vec<T> log_lanes(Vec<T> x) {
   return select(x > T(0), result, select(x != x, x, outside));
 }
 
+namespace math {
+
 inline Vec<float> exp(Vec<float> x) { return exp_lanes<float, false>(x); }
 inline Vec<double> exp(Vec<double> x) { return exp_lanes<double, false>(x); }
 inline Vec<float> exp_nonpositive(Vec<float> x) { return exp_lanes<float, true>(x); }
 inline Vec<double> exp_nonpositive(Vec<double> x) { return exp_lanes<double, true>(x); }
 inline Vec<float> log(Vec<float> x) { return log_lanes<float>(x); }
 inline Vec<double> log(Vec<double> x) { return log_lanes<double>(x); }
+
+}  // namespace math
 
 }  // namespace pe

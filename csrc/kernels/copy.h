@@ -14,7 +14,7 @@ Spec full_outputs(const Ints& shape, double value, DType dtype);
 
 template <class Visitor>
 void for_each_copy_kernel(Visitor&& visit) {
-  visit(Kernel<copy, copy_outputs>{"copy", "a, dtype"});
+  visit(Kernel<copy, copy_outputs>{"copy", "a, dtype", true});
   visit(Kernel<full, full_outputs>{"full", "shape, value, dtype"});
 }
 

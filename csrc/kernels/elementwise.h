@@ -15,6 +15,8 @@ void neg(In a, Out out);
 void div(In a, In b, Out out);
 void relu(In a, Out out);                    // a > 0 ? a : 0, a NaN stays
 void relu_backward(In grad, In y, Out out);  // y > 0 ? grad : 0; y is relu's output, same shape as grad
+void exp(In a, Out out);
+void square(In a, Out out);
 
 Spec arithmetic_outputs(In a, In b);
 Spec div_outputs(In a, In b);
@@ -28,6 +30,8 @@ void for_each_elementwise_kernel(Visitor&& visit) {
   visit(Kernel<neg, number_like>{"neg", "a", true});
   visit(Kernel<relu, float_like>{"relu", "a", true});
   visit(Kernel<relu_backward, matching>{"relu_backward", "grad, y", true});
+  visit(Kernel<exp, float_like>{"exp", "a", true});
+  visit(Kernel<square, float_like>{"square", "a", true});
 }
 
 }  // namespace pe

@@ -132,6 +132,7 @@ class Cases:
     in_place  operands that the call overwrites, and which count as its results
     aliases   operands that `out` may be the very same view as
     oracle    oracle(torch, *tensors, **attrs) -> the result(s) by torch, for operations
+    mistake   a call that must be refused, and in words; None for an operation that takes everything
     """
 
     name: str
@@ -143,6 +144,12 @@ class Cases:
     in_place: tuple[int, ...] = ()
     aliases: tuple[int, ...] = ()
     oracle: Callable[..., Any] | None = None
+    mistake: Call | None = None
+
+
+def wrong(*operands: tuple[Shape, Any], **attrs: Any) -> Call:
+    """A call on operands of these shapes and dtypes, to be refused."""
+    return Call(tuple(Operand(shape, dtype=np.dtype(dtype)) for shape, dtype in operands), attrs)
 
 
 # --- choosing

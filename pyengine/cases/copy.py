@@ -29,7 +29,7 @@ def _draw_signed(pick: Pick) -> Call:
 
 
 _LISTED_COPY = (
-    *(Call((Operand((3, 37), _castable),), {"dtype": dtype}) for dtype in ALL),
+    *(Call((Operand((3, 37, 70), _castable),), {"dtype": dtype}) for dtype in ALL),
     Call((Operand((70_001,), _castable),), {"dtype": float32}),
     Call((Operand((257, 300), _castable),), {"dtype": float16}),
     Call((Operand((0, 3), _castable),), {"dtype": int64}),

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..backend import Array
 from ..dtypes import int64
-from .case import Call, Cases, Operand, Pick, Values, labels, real, wide
+from .case import Call, Cases, Operand, Pick, Values, labels, real, wide, wrong
 from .softmax import softmax_error
 
 
@@ -57,7 +57,15 @@ def _torch_cross_entropy(torch: Any, logits: Any, target: Any, with_grad: bool =
 
 
 CROSS_ENTROPY_KERNEL = Cases("cross_entropy", _draw, _LISTED, error=_error, exact=False)
-CROSS_ENTROPY = Cases("cross_entropy", _draw_op, _LISTED, error=_error, exact=False, oracle=_torch_cross_entropy)
+CROSS_ENTROPY = Cases(
+    "cross_entropy",
+    _draw_op,
+    _LISTED,
+    error=_error,
+    exact=False,
+    oracle=_torch_cross_entropy,
+    mistake=wrong(((2, 3), "f4"), ((3,), "i8")),
+)
 
 KERNELS = (CROSS_ENTROPY_KERNEL,)
 OPS = (CROSS_ENTROPY,)

@@ -1,8 +1,11 @@
-"""Cases of the elementwise kernels and operations. Each result is rounded once, so all backends give the same bits."""
+"""Cases of the elementwise kernels and operations. Where no bound is given, a result is rounded once: the same bits."""
 
 from typing import Any
 
-from .case import NUMBERS, Call, Cases, Operand, Pick, Values, nonzero, real
+import numpy as np
+
+from ..backend import Array
+from .case import NUMBERS, Call, Cases, Operand, Pick, Values, nonzero, real, wrong
 
 
 def _binary(left: Values = real, right: Values = real) -> Any:
@@ -50,14 +53,36 @@ def _torch_relu_backward(torch: Any, grad: Any, y: Any) -> Any:
     return torch.where(y > 0, grad, torch.zeros_like(grad))
 
 
+def _two_ulp(outputs: Any, *operands: Array) -> tuple[Array]:
+    return (4 * np.abs(outputs[0]),)  # csrc/cpu/vec_math.h is good to 2 ulp, which are at most 4 u of the result
+
+
 ADD = Cases(
-    "add", _binary(), _listed_binary(), dtypes=NUMBERS, aliases=(0, 1), oracle=lambda torch, a, b: torch.add(a, b)
+    "add",
+    _binary(),
+    _listed_binary(),
+    dtypes=NUMBERS,
+    aliases=(0, 1),
+    oracle=lambda torch, a, b: torch.add(a, b),
+    mistake=wrong(((2,), "f4"), ((3,), "f4")),
 )
 SUB = Cases(
-    "sub", _binary(), _listed_binary(), dtypes=NUMBERS, aliases=(0, 1), oracle=lambda torch, a, b: torch.sub(a, b)
+    "sub",
+    _binary(),
+    _listed_binary(),
+    dtypes=NUMBERS,
+    aliases=(0, 1),
+    oracle=lambda torch, a, b: torch.sub(a, b),
+    mistake=wrong(((2,), "?"), ((2,), "?")),
 )
 MUL = Cases(
-    "mul", _binary(), _listed_binary(), dtypes=NUMBERS, aliases=(0, 1), oracle=lambda torch, a, b: torch.mul(a, b)
+    "mul",
+    _binary(),
+    _listed_binary(),
+    dtypes=NUMBERS,
+    aliases=(0, 1),
+    oracle=lambda torch, a, b: torch.mul(a, b),
+    mistake=wrong(((2,), "f2"), ((2,), "f2")),
 )
 DIV = Cases(
     "div",
@@ -65,9 +90,50 @@ DIV = Cases(
     _listed_binary(nonzero),
     aliases=(0, 1),
     oracle=lambda torch, a, b: torch.div(a, b),
+    mistake=wrong(((2,), "i8"), ((2,), "i8")),
 )
-NEG = Cases("neg", _unary(), _listed_unary(), dtypes=NUMBERS, aliases=(0,), oracle=lambda torch, a: torch.neg(a))
-RELU = Cases("relu", _unary(nonzero), _listed_unary(), aliases=(0,), oracle=lambda torch, a: torch.relu(a))
-RELU_BACKWARD = Cases("relu_backward", _gated, _LISTED_GATED, aliases=(0, 1), oracle=_torch_relu_backward)
+NEG = Cases(
+    "neg",
+    _unary(),
+    _listed_unary(),
+    dtypes=NUMBERS,
+    aliases=(0,),
+    oracle=lambda torch, a: torch.neg(a),
+    mistake=wrong(((2,), "?")),
+)
+RELU = Cases(
+    "relu",
+    _unary(nonzero),
+    _listed_unary(),
+    aliases=(0,),
+    oracle=lambda torch, a: torch.relu(a),
+    mistake=wrong(((2,), "i8")),
+)
+RELU_BACKWARD = Cases(
+    "relu_backward",
+    _gated,
+    _LISTED_GATED,
+    aliases=(0, 1),
+    oracle=_torch_relu_backward,
+    mistake=wrong(((2,), "f4"), ((3,), "f4")),
+)
+EXP = Cases(
+    "exp",
+    _unary(),
+    _listed_unary(),
+    error=_two_ulp,
+    exact=False,
+    aliases=(0,),
+    oracle=lambda torch, a: torch.exp(a),
+    mistake=wrong(((2,), "i8")),
+)
+SQUARE = Cases(
+    "square",
+    _unary(),
+    _listed_unary(),
+    aliases=(0,),
+    oracle=lambda torch, a: torch.square(a),
+    mistake=wrong(((2,), "i8")),
+)
 
-KERNELS = OPS = (ADD, SUB, MUL, DIV, NEG, RELU, RELU_BACKWARD)
+KERNELS = OPS = (ADD, SUB, MUL, DIV, NEG, RELU, RELU_BACKWARD, EXP, SQUARE)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array
-from .case import Call, Cases, Operand, Pick
+from .case import Call, Cases, Operand, Pick, wrong
 
 ACTIVATIONS = (None, "relu")
 
@@ -57,6 +57,9 @@ def _sized(m: int, k: int, n: int) -> tuple[Operand, Operand]:
 _LISTED = (
     Call(_sized(129, 300, 67)),  # more than one block in each direction
     Call(_sized(50, 700, 50)),
+    Call(_sized(2, 600, 3400)),  # more panels than are packed at once
+    Call((Operand((2, 130, 700)), Operand((2, 700, 190)))),  # items large enough to be split
+    Call((Operand((40, 30, 20)), Operand((40, 20, 50)))),  # many small ones
     Call(_sized(1, 513, 257)),  # a row times a matrix, and the reverse
     Call(_sized(257, 513, 1)),
     Call(_sized(4, 0, 5)),  # a sum over nothing is 0
@@ -83,8 +86,22 @@ def _torch_linear(torch: Any, x: Any, w: Any, b: Any = None, act: Any = None) ->
 
 
 MATMUL_KERNEL = Cases("matmul", _draw_kernel, _LISTED_KERNEL, error=_matmul_error)
-MATMUL = Cases("matmul", _draw_matmul, _LISTED, error=_matmul_error, oracle=lambda torch, a, b: torch.matmul(a, b))
-LINEAR = Cases("linear", _draw_linear, _LISTED_LINEAR, error=_linear_error, oracle=_torch_linear)
+MATMUL = Cases(
+    "matmul",
+    _draw_matmul,
+    _LISTED,
+    error=_matmul_error,
+    oracle=lambda torch, a, b: torch.matmul(a, b),
+    mistake=wrong(((2, 3), "f4"), ((2, 3), "f4")),
+)
+LINEAR = Cases(
+    "linear",
+    _draw_linear,
+    _LISTED_LINEAR,
+    error=_linear_error,
+    oracle=_torch_linear,
+    mistake=wrong(((2, 3), "f4"), ((2, 3), "f8")),
+)
 
 KERNELS = (MATMUL_KERNEL,)
 OPS = (MATMUL, LINEAR)

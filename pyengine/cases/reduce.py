@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array
-from .case import NUMBERS, Call, Cases, Operand, Pick
+from .case import NUMBERS, Call, Cases, Operand, Pick, wrong
 
 
 def _draw_sum(pick: Pick) -> Call:
@@ -26,8 +26,12 @@ def _listed(shape: tuple[int, ...], axis: Any, keepdims: bool = False) -> Call:
 
 _LISTED_SUM = (
     _listed((70_001,), None),  # crosses the blocks of a long sum
-    _listed((3, 30_011), 1),
+    _listed((3, 40_009), 1),
     _listed((30_011, 3), 0),
+    _listed((300, 1300), 0),
+    _listed((2, 700, 530), 1),
+    _listed((2, 200, 3, 90), (1, 3)),
+    _listed((4, 3000, 2), 1),
     _listed((257, 300), 0, True),
     _listed((257, 300), 1),
     _listed((257, 300), ()),
@@ -46,6 +50,14 @@ def _torch_sum(torch: Any, a: Any, axis: Any = None, keepdims: bool = False) -> 
     return a.sum(dim=axis, keepdim=keepdims) if axis is not None else a.sum(tuple(range(a.ndim)), keepdim=keepdims)
 
 
-SUM = Cases("sum", _draw_sum, _LISTED_SUM, dtypes=NUMBERS, error=_sum_error, oracle=_torch_sum)
+SUM = Cases(
+    "sum",
+    _draw_sum,
+    _LISTED_SUM,
+    dtypes=NUMBERS,
+    error=_sum_error,
+    oracle=_torch_sum,
+    mistake=wrong(((2,), "f4"), axis=1),
+)
 
 KERNELS = OPS = (SUM,)

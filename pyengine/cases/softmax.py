@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array
-from .case import Call, Cases, Operand, Pick, probabilities, real, wide
+from .case import Call, Cases, Operand, Pick, probabilities, real, wide, wrong
 
 _SHAPES = ((1000, 10), (3, 20_003), (257, 300), (2, 3, 65), (4, 1), (5, 0), (0, 5))
 
@@ -52,6 +52,7 @@ SOFTMAX = Cases(
     error=_error,
     exact=False,
     oracle=lambda torch, a, axis=-1: torch.softmax(a, axis),
+    mistake=wrong(((), "f4")),
 )
 SOFTMAX_BACKWARD = Cases(
     "softmax_backward",
@@ -59,6 +60,7 @@ SOFTMAX_BACKWARD = Cases(
     tuple(Call((Operand(s), Operand(s, probabilities))) for s in _SHAPES),
     error=_backward_error,
     oracle=lambda torch, grad, y: y * (grad - (grad * y).sum(-1, keepdim=True)),
+    mistake=wrong(((2,), "f4"), ((2,), "f8")),
 )
 
 KERNELS = (SOFTMAX_KERNEL, SOFTMAX_BACKWARD)

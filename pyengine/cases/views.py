@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import decode_index, encode_index
-from .case import NUMBERS, Call, Cases, Operand, Pick, Shape
+from .case import NUMBERS, Call, Cases, Operand, Pick, Shape, wrong
 
 
 def _draw_reshape(pick: Pick) -> Call:
@@ -88,10 +88,25 @@ RESHAPE = Cases(
     (Call((Operand((4, 6)),), {"shape": (-1, 8)}), Call((Operand(()),), {"shape": (1, 1)})),
     dtypes=NUMBERS,
     oracle=lambda torch, a, shape: a.reshape(shape),
+    mistake=wrong(((2, 3), "f4"), shape=(5,)),
 )
-PERMUTE = Cases("permute", _draw_permute, dtypes=NUMBERS, oracle=lambda torch, a, axes: a.permute(axes))
-EXPAND = Cases("expand", _draw_expand, dtypes=NUMBERS, oracle=lambda torch, a, shape: a.expand(shape))
-GETITEM = Cases("getitem", _draw_getitem, dtypes=NUMBERS, oracle=_torch_getitem)
+PERMUTE = Cases(
+    "permute",
+    _draw_permute,
+    dtypes=NUMBERS,
+    oracle=lambda torch, a, axes: a.permute(axes),
+    mistake=wrong(((2, 3), "f4"), axes=(0,)),
+)
+EXPAND = Cases(
+    "expand",
+    _draw_expand,
+    dtypes=NUMBERS,
+    oracle=lambda torch, a, shape: a.expand(shape),
+    mistake=wrong(((2, 3), "f4"), shape=(3, 2)),
+)
+GETITEM = Cases(
+    "getitem", _draw_getitem, dtypes=NUMBERS, oracle=_torch_getitem, mistake=wrong(((2, 3), "f4"), index=(7,))
+)
 GETITEM_BACKWARD = Cases("getitem_backward", _draw_getitem_backward, dtypes=NUMBERS, oracle=_torch_getitem_backward)
 
 KERNELS = ()

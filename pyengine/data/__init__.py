@@ -7,11 +7,14 @@
 ((32, 64), (32,))
 """
 
-from .dataset import Dataset, Subset, TensorDataset
+from .collate import default_collate
+from .dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
 from .digits import load_digits
-from .loader import DataLoader, default_collate
-from .sampling import permutation, random_split
+from .loader import DataLoader
+from .sampling import BatchSampler, RandomSampler, SequentialSampler, WeightedRandomSampler, permutation
+from .split import random_split
 
 __all__ = [
-    "DataLoader", "Dataset", "Subset", "TensorDataset", "default_collate", "load_digits", "permutation", "random_split",
+    "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "IterableDataset", "RandomSampler", "SequentialSampler",
+    "Subset", "TensorDataset", "WeightedRandomSampler", "default_collate", "load_digits", "permutation", "random_split",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Data sets: things with a length whose samples are found by number."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -25,6 +25,13 @@ class Dataset(Protocol[Sample_co]):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> Sample_co: ...
+
+
+@runtime_checkable
+class IterableDataset(Protocol[Sample_co]):
+    """Samples that come one after the other, from a stream or a file too large to count: iterating starts afresh."""
+
+    def __iter__(self) -> Iterator[Sample_co]: ...
 
 
 class TensorDataset:
@@ -95,6 +102,31 @@ class Subset:
         return self.dataset[int(self.indices[index])]
 
 
+class ConcatDataset:
+    """Data sets one after the other, numbered through.
+
+    >>> import numpy as np
+    >>> both = ConcatDataset([TensorDataset(np.arange(3)), TensorDataset(np.arange(10, 12))])
+    >>> len(both), both[3]
+    (5, (tensor(10),))
+    """
+
+    def __init__(self, datasets: Iterable[Dataset[Any]]) -> None:
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ValueError("ConcatDataset: there are no data sets to join")
+        self.ends = np.cumsum([len(d) for d in self.datasets])
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, index: int) -> Any:
+        check_index(self, index)
+        number = index % len(self)
+        which = int(np.searchsorted(self.ends, number, side="right"))
+        return self.datasets[which][number - int(self.ends[which - 1] if which else 0)]
+
+
 def check_index(dataset: Any, index: int) -> None:
     """IndexError, naming the data set and its length, where it has no such sample."""
     if not -len(dataset) <= index < len(dataset):
@@ -113,7 +145,10 @@ def _as_tensor(data: "Tensor | Array") -> Tensor:
 def _take(tensor: Tensor, indices: "np.ndarray[Any, np.dtype[np.int64]]") -> Tensor:
     source = tensor.data
     out = empty((len(indices), *source.shape[1:]), source.dtype)
-    # "clip" because the default would gather into a buffer first; loaders make no index that is outside
-    np.take(source, indices, axis=0, out=out, mode="clip")
+    # "clip" because the default gathers into a buffer first; no index is outside here
+    if source.flags.c_contiguous:
+        source.take(indices, axis=0, out=out, mode="clip")
+    else:  # take() would copy the whole source first
+        np.copyto(out, source[indices])
     gathered: Tensor = wrap(out, tensor.device)
     return gathered

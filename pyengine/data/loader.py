@@ -1,27 +1,33 @@
 """DataLoader: a data set in batches."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from ..random import Generator
-from ..tensor import Tensor
-from .dataset import Dataset, Subset
-from .sampling import Indices, permutation, pick_generator
+from ..random import Generator, default_generator
+from .collate import default_collate, fetch
+from .prefetch import prefetched
+from .sampling import BatchSampler, RandomSampler, SequentialSampler, pick_generator
 
 
 class DataLoader:
     """Walks through a data set in batches: `for images, labels in loader: …`, once through for each `for`.
 
-    dataset     what to load; see `Dataset`
-    batch_size  samples in a batch; the last batch may be smaller
-    shuffle     a new random order each time through
-    drop_last   leave the last batch out where it is smaller
-    seed        fixes the orders; without one, and without a generator, they come from the default generator, so that
-                `pe.manual_seed` fixes them
-    collate_fn  makes a batch of a list of samples; by default `default_collate`
+    dataset        what to load: a `Dataset`, or an `IterableDataset`, whose samples come in its own order
+    batch_size     samples in a batch; the last batch may be smaller
+    shuffle        a new random order each time through
+    drop_last      leave the last batch out where it is smaller
+    seed           fixes the orders; without one, and without a generator, they come from the default generator, so
+                   that `pe.manual_seed` fixes them
+    collate_fn     makes a batch of a list of samples; by default `default_collate`
+    sampler        gives the numbers of the samples in their order, instead of shuffle
+    batch_sampler  gives the numbers of each batch, instead of batch_size, shuffle, sampler and drop_last
+    prefetch       how many batches a thread prepares ahead; 0 is none, right where the data are in memory
     ValueError where there is nothing to load: an empty data set, or drop_last with too few samples for one batch.
+
+    `state_dict()` between two batches, and `load_state_dict()` in another process, continue with the very next batch.
 
     >>> import numpy as np
     >>> from pyengine.data import TensorDataset
@@ -34,71 +40,142 @@ class DataLoader:
 
     def __init__(
         self,
-        dataset: Dataset[Any],
+        dataset: Any,
         batch_size: int = 1,
         shuffle: bool = False,
         drop_last: bool = False,
         seed: int | None = None,
         generator: Generator | None = None,
         collate_fn: Callable[[list[Any]], Any] | None = None,
+        sampler: Iterable[int] | None = None,
+        batch_sampler: Iterable[Iterable[int]] | None = None,
+        prefetch: int = 0,
     ) -> None:
         if not isinstance(batch_size, int | np.integer) or isinstance(batch_size, bool) or batch_size < 1:
             raise ValueError(f"DataLoader: batch_size is a number of samples, an int from 1 on, not {batch_size!r}")
-        if len(dataset) == 0:
-            raise ValueError("DataLoader: the data set is empty")
-        if drop_last and len(dataset) < batch_size:
-            raise ValueError(
-                f"DataLoader: {len(dataset)} samples make no batch of {batch_size}, "
-                f"and drop_last=True leaves out smaller ones"
-            )
+        if not isinstance(prefetch, int) or isinstance(prefetch, bool) or prefetch < 0:
+            raise ValueError(f"DataLoader: prefetch is a number of batches, an int from 0 on, not {prefetch!r}")
+        orders = {"shuffle": shuffle, "sampler": sampler is not None, "batch_sampler": batch_sampler is not None}
+        _check_order(dataset, [name for name, given in orders.items() if given])
         self.dataset = dataset
         self.batch_size = int(batch_size)
-        self.shuffle = shuffle
         self.drop_last = drop_last
         self.generator = pick_generator("DataLoader", seed, generator)
         self.collate_fn = collate_fn
+        self.prefetch = prefetch
+        self.batch_sampler: Any = batch_sampler
+        if batch_sampler is None and hasattr(dataset, "__getitem__"):
+            if sampler is None:
+                sampler = RandomSampler(dataset, generator=self.generator) if shuffle else SequentialSampler(dataset)
+            self.batch_sampler = BatchSampler(sampler, self.batch_size, drop_last)
+            self._check_size()
+        self._walk: dict[str, Any] = _no_walk()
+        self._resumed: dict[str, Any] | None = None
+
+    def _check_size(self) -> None:
+        if len(self.dataset) == 0:
+            raise ValueError("DataLoader: the data set is empty")
+        if len(self) == 0:
+            raise ValueError(
+                f"DataLoader: {len(self.batch_sampler.sampler)} samples make no batch of {self.batch_size}"
+                + (", and drop_last=True leaves out smaller ones" if self.drop_last else "")
+            )
 
     def __len__(self) -> int:
-        """The number of batches."""
-        n = len(self.dataset)
-        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+        """The number of batches; TypeError for an iterable data set, which does not know."""
+        if self.batch_sampler is None:
+            raise TypeError("DataLoader: an iterable data set has no known number of batches")
+        return len(self.batch_sampler)
+
+    # --- walking
 
     def __iter__(self) -> Iterator[Any]:
-        order = permutation(len(self.dataset), self.generator) if self.shuffle else np.arange(len(self.dataset))
-        for i in range(len(self)):
-            yield fetch(self.dataset, order[i * self.batch_size : (i + 1) * self.batch_size], self.collate_fn)
+        resumed, self._resumed = self._resumed, None
+        if resumed is None:
+            order = None if self._source is None else self._source.state.tolist()
+            self._walk = {"walking": True, "batches": 0, "order": order}
+            jobs = self._jobs()
+        else:
+            self._walk = resumed
+            jobs = islice(self._redrawn_jobs(resumed["order"]), resumed["batches"], None)
+        batches = prefetched(self._make, jobs, self.prefetch) if self.prefetch else map(self._make, jobs)
+        return self._deliver(batches, self._walk)
 
+    def _deliver(self, batches: Iterator[Any], walk: dict[str, Any]) -> Iterator[Any]:
+        for batch in batches:
+            walk["batches"] += 1
+            yield batch
+        if walk["batches"] == 0:
+            raise ValueError("DataLoader: the data set gave no sample")
+        walk.update(_no_walk())
 
-def fetch(dataset: Any, indices: Indices, collate_fn: Callable[[list[Any]], Any] | None = None) -> Any:
-    """The samples of these numbers as one batch, in one go where the data set can."""
-    if collate_fn is None:
-        if isinstance(dataset, Subset):
-            return fetch(dataset.dataset, dataset.indices[indices])
-        if hasattr(dataset, "gather"):
-            return dataset.gather(indices)
-    return (collate_fn or default_collate)([dataset[int(i)] for i in indices])
+    def _make(self, job: Any) -> Any:
+        if self.batch_sampler is None:
+            return (self.collate_fn or default_collate)(job)
+        return fetch(self.dataset, np.asarray(job, np.int64), self.collate_fn)
 
+    def _jobs(self) -> Iterator[Any]:
+        """For each batch the numbers of its samples, all drawn at once; or the samples themselves, of a stream."""
+        return self._streamed() if self.batch_sampler is None else iter(list(self.batch_sampler))
 
-def default_collate(samples: Sequence[Any]) -> Any:
-    """Samples of the same make as one batch: tensors, arrays and numbers stacked, tuples and dicts entry by entry.
+    def _redrawn_jobs(self, order: list[int] | None) -> Iterator[Any]:
+        """The jobs of a walk whose order was drawn from the state `order`; the generator stays where it is now."""
+        source = self._source
+        if source is None:
+            return self._jobs()
+        now, source.state = source.state, np.array(order, np.int64)
+        try:
+            return self._jobs()
+        finally:
+            source.state = now
 
-    >>> default_collate([(0.5, 1), (1.5, 2)])
-    (tensor([0.5, 1.5]), tensor([1, 2]))
-    """
-    first = samples[0]
-    if isinstance(first, tuple | list):
-        return tuple(default_collate(entries) for entries in zip(*samples, strict=True))
-    if isinstance(first, dict):
-        return {key: default_collate([sample[key] for sample in samples]) for key in first}
-    if isinstance(first, str):
-        return list(samples)
-    if not isinstance(first, Tensor | np.ndarray):
-        return Tensor(list(samples))
-    arrays = [s.data if isinstance(s, Tensor) else s for s in samples]
-    for i, array in enumerate(arrays):
-        if array.shape != arrays[0].shape:
+    def _streamed(self) -> Iterator[list[Any]]:
+        stream = iter(self.dataset)
+        while batch := list(islice(stream, self.batch_size)):
+            if len(batch) == self.batch_size or not self.drop_last:
+                yield batch
+
+    @property
+    def _source(self) -> Generator | None:
+        """The generator that the order is drawn from, if any."""
+        found = getattr(getattr(self.batch_sampler, "sampler", self.batch_sampler), "generator", None)
+        return found if isinstance(found, Generator) else None
+
+    # --- position
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the walk begun last has come to, as plain numbers: to be saved between two batches.
+
+        A generator of its own is saved with it; the default generator is not the loader's to save.
+        """
+        own = self._source if self._source is not default_generator else None
+        length = None if self.batch_sampler is None else len(self)
+        return {**self._walk, "length": length, "generator": None if own is None else own.state.tolist()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Let the next walk go on where `state_dict()` was taken. ValueError where it is of another kind of loader."""
+        length = None if self.batch_sampler is None else len(self)
+        if state_dict["length"] != length:
             raise ValueError(
-                f"DataLoader: samples of shapes {arrays[0].shape} and {array.shape} (numbers 0 and {i} of a batch) do "
-                f"not stack; pass a collate_fn that pads them"
+                f"DataLoader.load_state_dict: it walked through {state_dict['length']} batches, this one has {length}; "
+                f"data set, batch_size and drop_last must be the same"
             )
-    return Tensor(np.stack(arrays), device=first.device if isinstance(first, Tensor) else None)
+        if state_dict["generator"] is not None and self._source is not None:
+            self._source.state = np.array(state_dict["generator"], np.int64)
+        self._resumed = None
+        if state_dict["walking"]:
+            self._resumed = {name: state_dict[name] for name in _no_walk()}
+
+
+def _no_walk() -> dict[str, Any]:
+    return {"walking": False, "batches": 0, "order": None}
+
+
+def _check_order(dataset: Any, chosen: list[str]) -> None:
+    if len(chosen) > 1:
+        raise ValueError(f"DataLoader: {' and '.join(chosen)} each fix the order; give one of them")
+    if not hasattr(dataset, "__getitem__"):
+        if not hasattr(dataset, "__iter__"):
+            raise TypeError(f"DataLoader: a {type(dataset).__name__} is no data set: no __getitem__, no __iter__")
+        if chosen:
+            raise ValueError(f"DataLoader: an iterable data set comes in its own order; leave out {chosen[0]}")

@@ -6,7 +6,7 @@ from ..ops.cross_entropy import CROSS_ENTROPY
 from ..ops.elementwise import RELU
 from ..ops.matmul import LINEAR
 from ..ops.softmax import SOFTMAX
-from ..tape import apply, state
+from ..tape import apply, located, state
 from ..tensor import Tensor
 
 _WITH_GRAD: dict[str, Any] = {"with_grad": True}
@@ -52,7 +52,8 @@ def cross_entropy(input: Tensor, target: Tensor) -> Tensor:
 
     input   (rows, classes) logits, the scores before any softmax, float32 or float64
     target  (rows,) class numbers in [0, classes), int64
-    Returns a single number. ValueError names a label outside the classes, or both shapes where they do not fit.
+    Returns a single number. ValueError where the shapes do not fit, a label is outside the classes, or the input comes
+    out of a softmax already.
 
     Guessing evenly among 10 classes costs log(10):
 
@@ -60,6 +61,13 @@ def cross_entropy(input: Tensor, target: Tensor) -> Tensor:
     >>> cross_entropy(pe.zeros(4, 10), pe.tensor([0, 3, 9, 3]))
     tensor(2.3025851)
     """
+    if input.node is not None and input.node.op is SOFTMAX:
+        raise located(
+            ValueError(
+                "cross_entropy: its input comes out of a softmax, and it takes the softmax itself; "
+                "hand it the scores from before the softmax"
+            )
+        )
     # the gradient comes out of the same pass over the logits, so it is made now wherever backward() could ask for it
     if input.requires_grad and state.grad_enabled:
         return apply(CROSS_ENTROPY, (input, target), _WITH_GRAD)[0]

@@ -7,7 +7,7 @@ import numpy as np
 from .. import dtypes
 from ..backend import Array, Device
 from ..backend import device as find_device
-from ..tape import grad_mode, kernels_of, mark_written
+from ..tape import grad_mode, kernels_of, mark_written, share_version
 from ..tensor import Tensor
 
 
@@ -33,7 +33,7 @@ class Parameter(Tensor):
         self.requires_grad = requires_grad
         self.grad = None
         self.node = None
-        self.version = None
+        share_version(self, data)
 
 
 def clear_grad(tensor: Tensor, set_to_none: bool) -> None:
@@ -86,5 +86,6 @@ def convert(tensor: Tensor, where: Device | None, dtype: np.dtype | None) -> Non
 def overwrite(tensor: Tensor, value: "Tensor | Array") -> None:
     """Overwrite the values of `tensor` in place."""
     source = value.data if isinstance(value, Tensor) else np.asarray(value)
+    source = source.astype(dtypes.check(source.dtype), copy=np.may_share_memory(source, tensor.data))
     kernels_of(tensor.device).copy(source, tensor.dtype, out=tensor.data)
     mark_written(tensor)

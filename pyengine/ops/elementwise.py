@@ -122,6 +122,24 @@ def _relu_backward_vjp(k: Kernels, saved: Any, grad: Any, *, needs: Sequence[boo
     return (k.relu_backward(grad, saved[0]) if needs[0] else None, None)
 
 
+def _exp(k: Kernels, a: Any) -> Any:
+    y = k.exp(a)
+    return y, (y,)
+
+
+def _exp_vjp(k: Kernels, saved: Any, grad: Any, *, needs: Sequence[bool]) -> Any:
+    return (k.mul(grad, saved[0]),)  # the derivative of exp is exp
+
+
+def _square(k: Kernels, a: Any) -> Any:
+    return k.square(a), (a,)
+
+
+def _square_vjp(k: Kernels, saved: Any, grad: Any, *, needs: Sequence[bool]) -> Any:
+    (a,) = saved
+    return (k.mul(k.mul(grad, k.scalar(2.0, dtype=grad.dtype)), a),)
+
+
 ADD = Op("add", _infer_binary("add"), _add, _add_vjp, _cost_binary, promotes=True)
 SUB = Op("sub", _infer_binary("sub"), _sub, _sub_vjp, _cost_binary, promotes=True)
 MUL = Op("mul", _infer_binary("mul"), _mul, _mul_vjp, _cost_binary, saves=(0, 1), promotes=True)
@@ -129,5 +147,7 @@ DIV = Op("div", _infer_binary("div", floats=True), _div, _div_vjp, _cost_binary,
 NEG = Op("neg", _infer_neg, _neg, _neg_vjp, _cost_unary)
 RELU = Op("relu", _infer_unary("relu"), _relu, _relu_vjp, _cost_unary, saves=(~0,))
 RELU_BACKWARD = Op("relu_backward", _infer_relu_backward, _relu_backward, _relu_backward_vjp, _cost_unary, saves=(1,))
+EXP = Op("exp", _infer_unary("exp"), _exp, _exp_vjp, _cost_unary, saves=(~0,))
+SQUARE = Op("square", _infer_unary("square"), _square, _square_vjp, _cost_unary, saves=(0,))
 
-OPS = (ADD, SUB, MUL, DIV, NEG, RELU, RELU_BACKWARD)
+OPS = (ADD, SUB, MUL, DIV, NEG, RELU, RELU_BACKWARD, EXP, SQUARE)

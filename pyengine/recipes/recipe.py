@@ -19,6 +19,7 @@ class Settings:
     lr, momentum            step size, and how much of the last update the next one keeps, in [0, 1)
     weight_decay            pull of the weights towards 0 (L2 penalty)
     hidden                  width of the hidden layer
+    patience                stop when the best epoch lies so many epochs back; None: never
     seed                    of the split, the initial weights and the order of samples
     device                  "cpu" or "numpy"
     """
@@ -29,6 +30,7 @@ class Settings:
     momentum: float
     weight_decay: float
     hidden: int
+    patience: int | None = None
     seed: int = 0
     device: str = "cpu"
 
@@ -50,6 +52,8 @@ class Settings:
         for name in ("epochs", "batch_size", "hidden"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"patience is {self.patience}; it must be 1 or more")
         if not 0 < self.lr < math.inf:
             raise ValueError(f"lr is {self.lr}; it must be a positive number")
         if not 0 <= self.momentum < 1:

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..train import Callback, Trainer, environment, run_folder
-from .recipe import Recipe, Settings
+from ..train import Callback, Checkpoints, EarlyStopping, Trainer, checkpoint, environment, run_folder
+from .config import config_of, what_stays
+from .recipe import Job, Recipe, Settings
 
 
 @dataclass(frozen=True)
@@ -18,29 +19,62 @@ class Result:
     folder: Path
 
 
-def run(recipe: Recipe, settings: Settings, out: Path | None = None, callbacks: Sequence[Callback] = ()) -> Result:
+def run(
+    recipe: Recipe,
+    settings: Settings,
+    out: Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    save_every: int | None = None,
+    resume: bool = False,
+) -> Result:
     """Build, train, test with the weights of the best epoch, write the run folder.
 
-    `out` as in `run_folder.claim`. A run stopped by Ctrl-C is tested and written too, and says so under "stopped".
+    out         as in `run_folder.claim`
+    save_every  steps between checkpoints; without it only Ctrl-C leaves one
+    resume      go on with the run in `out`, from its last checkpoint; start it where there is none yet
+    A run stopped by Ctrl-C is tested and written too, and says so under "stopped".
     """
     start = time.perf_counter()
     job = recipe.build(settings)
-    folder = run_folder.claim(out, recipe.name)
-    config = {"recipe": recipe.name, "settings": asdict(settings)}
-    run_folder.write_config(folder, config)
-
-    trainer = Trainer(job.model, job.loss_fn, job.optimizer, metrics=job.metrics, callbacks=callbacks)
-    trainer.fit(job.train, job.val, settings.epochs)
-    if trainer.best is not None:
-        trainer.restore_best()
-    test = {f"test_{name}": value for name, value in trainer.evaluate(job.test, "test").items()}
-    metrics = test | summary(trainer, settings) | {"wall_seconds": time.perf_counter() - start}
-    run_folder.write_run(folder, job.model.state_dict(), config, metrics, title(recipe, test))
+    folder, point = reopen(out, recipe) if resume and out else (run_folder.claim(out, recipe.name), None)
+    config = config_of(recipe, settings)
+    with run_folder.held(folder):
+        checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, save_every, what_stays(config))
+        trainer = trainer_of(job, settings, [*callbacks, checkpoints])
+        if point is not None:
+            checkpoint.resume(trainer, point, checkpoints.config)
+        run_folder.write_config(folder, config)
+        resumed_from = trainer.step if point is not None else None
+        trainer.fit(job.train, job.val, settings.epochs)
+        if trainer.best is not None:
+            trainer.restore_best()
+        test = {f"test_{name}": value for name, value in trainer.evaluate(job.test, "test").items()}
+        times = {"resumed_from_step": resumed_from, "wall_seconds": time.perf_counter() - start}
+        metrics = test | summary(trainer, settings) | times | {"history": trainer.history}
+        run_folder.write_run(folder, job.model.state_dict(), config, metrics, title(recipe, test))
     return Result(metrics, folder)
 
 
+def reopen(out: Path, recipe: Recipe) -> tuple[Path, Path | None]:
+    """The folder to go on in, and its last checkpoint; FileExistsError where a run ended that left none."""
+    points = checkpoint.steps(out / run_folder.CHECKPOINTS)
+    if points:
+        return out, points[-1]
+    if (out / run_folder.METRICS).exists():
+        raise FileExistsError(f"{out} holds a finished run without checkpoints: there is nothing to resume")
+    if (out / run_folder.CONFIG).exists():
+        return out, None
+    return run_folder.claim(out, recipe.name), None
+
+
+def trainer_of(job: Job, settings: Settings, callbacks: Sequence[Callback] = ()) -> Trainer:
+    """The trainer of a recipe's job; `callbacks` come last."""
+    own = [] if settings.patience is None else [EarlyStopping(settings.patience)]
+    return Trainer(job.model, job.loss_fn, job.optimizer, metrics=job.metrics, callbacks=[*own, *callbacks])
+
+
 def summary(trainer: Trainer, settings: Settings) -> dict[str, Any]:
-    """What metrics.json says besides the test figures and the time."""
+    """What metrics.json says besides the test figures and the times of this process."""
     seconds = sum(row["seconds"] for row in trainer.history)
     samples = sum(row["seconds"] * row["samples_per_second"] for row in trainer.history)
     return {
@@ -52,7 +86,6 @@ def summary(trainer: Trainer, settings: Settings) -> dict[str, Any]:
         "device": settings.device,
         **environment.describe(),
         "samples_per_second": samples / seconds if seconds else None,
-        "history": trainer.history,
     }
 
 

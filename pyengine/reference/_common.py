@@ -26,5 +26,11 @@ def same_dtype(kernel: str, a: Array, b: Array) -> None:
 
 
 def float_only(kernel: str, a: Array) -> None:
-    if a.dtype.kind != "f":
-        raise TypeError(f"{kernel}: needs a float dtype, not {a.dtype}")
+    """float32, float64, and wider ones, in which the tests compute what float64 ought to be."""
+    if a.dtype.kind != "f" or a.dtype.itemsize < 4:
+        raise TypeError(f"{kernel}: needs float32 or float64, not {a.dtype}")
+
+
+def number_only(kernel: str, a: Array) -> None:
+    if a.dtype != np.int64 and (a.dtype.kind != "f" or a.dtype.itemsize < 4):
+        raise TypeError(f"{kernel}: needs float32, float64 or int64, not {a.dtype}")

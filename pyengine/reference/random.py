@@ -19,17 +19,23 @@ _WEYL = (np.uint64(0x9E3779B9), np.uint64(0xBB67AE85))
 _32 = np.uint64(32)
 
 
-def words(seed: int, start: int, count: int) -> np.ndarray[Any, Any]:
-    """Words start … start+count-1 of the stream of `seed`, as uint64 holding 32-bit values."""
-    positions = np.arange(start, start + count, dtype=np.uint64)
-    blocks, lanes = np.divmod(positions, np.uint64(4))
-    c = [blocks & _MASK, blocks >> _32, np.zeros_like(blocks), np.zeros_like(blocks)]
-    key = np.uint64(seed & 0xFFFFFFFFFFFFFFFF)
-    k0, k1 = key & _MASK, key >> _32
+def philox(counter: list[Any], key: tuple[Any, Any]) -> list[Any]:
+    """The four words into which the cipher turns a counter of four words (arrays of them) under a key of two."""
+    c, (k0, k1) = counter, key
     for _ in range(10):
         p0, p1 = c[0] * _MULTIPLIERS[0], c[2] * _MULTIPLIERS[1]
         c = [(p1 >> _32) ^ c[1] ^ k0, p1 & _MASK, (p0 >> _32) ^ c[3] ^ k1, p0 & _MASK]
         k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
+    return c
+
+
+def words(seed: int, start: int, count: int) -> np.ndarray[Any, Any]:
+    """Words start … start+count-1 of the stream of `seed`, as uint64 holding 32-bit values."""
+    positions = np.arange(start, start + count, dtype=np.uint64)
+    blocks, lanes = np.divmod(positions, np.uint64(4))
+    key = np.uint64(seed & 0xFFFFFFFFFFFFFFFF)
+    zeros = np.zeros_like(blocks)
+    c = philox([blocks & _MASK, blocks >> _32, zeros, zeros], (key & _MASK, key >> _32))
     return np.choose(lanes.astype(np.intp), c)
 
 

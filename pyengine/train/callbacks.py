@@ -29,8 +29,15 @@ class Callback:
     def on_epoch(self, trainer: "Trainer", row: dict[str, Any]) -> None:
         """After an epoch and its validation; `row` is its line of the history."""
 
-    def on_fit_end(self, trainer: "Trainer") -> None:
-        """The last call, whether the epochs are done, the training was stopped or an error ended it."""
+    def on_fit_end(self, trainer: "Trainer", error: BaseException | None) -> None:
+        """The last call, whether the epochs are done, the training was stopped, or `error` ended it."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed training needs of this callback, as JSON; nothing by default."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict()` returned; ValueError where it does not fit."""
 
 
 class EarlyStopping(Callback):
@@ -55,8 +62,9 @@ class EarlyStopping(Callback):
 class Schedule(Callback):
     """Moves a learning rate schedule on, after each step or after each epoch.
 
-    schedule  has step(), or step(value) where `monitor` names the value of the history that it watches
+    schedule  one of pyengine.optim.lr_scheduler
     each      "step" or "epoch"
+    monitor   the value of the history that a schedule watches which is stepped with one
     """
 
     def __init__(self, schedule: Any, each: str = "epoch", monitor: str | None = None) -> None:
@@ -79,3 +87,11 @@ class Schedule(Callback):
             self.schedule.step(row[self.monitor])
         elif self.each == "epoch":
             self.schedule.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The schedule's position."""
+        return dict(self.schedule.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put the schedule there."""
+        self.schedule.load_state_dict(state)

@@ -25,6 +25,12 @@ def write_atomically(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+def sweep(folder: Path) -> None:
+    """Remove the temporary files of `folder` that a process left which died while it wrote."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Force the entries of `folder` to the disk, where the system can open a folder (Windows cannot)."""
     try:

@@ -36,22 +36,22 @@ class _ProgressBar(Callback):
 
     def on_step(self, trainer: Trainer) -> None:
         now = time.perf_counter()
-        if now >= self.next_refresh:  # drawing at every step would cost more than a small step does
+        if now >= self.next_refresh and trainer.running:  # drawing each step would cost more than a small step does
             self.next_refresh = now + REFRESH_SECONDS
-            self._show(trainer, trainer.epoch + 1, f"{trainer.running_rate:,.0f} samples/s")
+            self._show(trainer, trainer.epoch + 1, trainer.running.mean, trainer.running.rate)
 
     def on_epoch(self, trainer: Trainer, row: dict[str, Any]) -> None:
         self.validation = _figures(row, "val_")
-        self._show(trainer, row["epoch"], f"{row['samples_per_second']:,.0f} samples/s")
+        self._show(trainer, row["epoch"], row["train_loss"], row["samples_per_second"])
 
-    def on_fit_end(self, trainer: Trainer) -> None:
+    def on_fit_end(self, trainer: Trainer, error: BaseException | None) -> None:
         self.progress.stop()
         if trainer.stopped:
             where = f"in epoch {trainer.epoch + 1} of {trainer.epochs}"
             self.console.print(f"[yellow]{trainer.stopped}[/] {where}", highlight=False)
 
-    def _show(self, trainer: Trainer, epoch: int, rate: str) -> None:
-        figures = f"loss {trainer.running_loss:.4f} · {self.validation}{rate}"
+    def _show(self, trainer: Trainer, epoch: int, loss: float, rate: float) -> None:
+        figures = f"loss {loss:.4f} · {self.validation}{rate:,.0f} samples/s"
         self.progress.update(self.task, completed=trainer.step, epoch=f"{epoch}/{trainer.epochs}", figures=figures)
 
 
@@ -68,7 +68,7 @@ class _ProgressLines(Callback):
             f"{row['samples_per_second']:,.0f} samples/s"
         )
 
-    def on_fit_end(self, trainer: Trainer) -> None:
+    def on_fit_end(self, trainer: Trainer, error: BaseException | None) -> None:
         if trainer.stopped:
             self._print(f"{trainer.stopped} in epoch {trainer.epoch + 1} of {trainer.epochs}")
 

@@ -1,25 +1,29 @@
 """The folder that a run leaves behind.
 
     config.json        what was asked for: recipe and settings; written first
+    checkpoints/       from which it can be resumed, where they were asked for
+    model.safetensors  the weights of the best epoch; names as in the model, config.json in its metadata
+    curves.png         loss and metrics by epoch
     metrics.json       what came out: test figures, history, seed, versions, processor, times
-    model.safetensors  the weights of the best epoch; names as in the model, settings in its metadata
-    curves.png         loss and accuracy by epoch
 
 Each file is written whole or not at all. metrics.json is written last: where it is, the run is complete.
 """
 
-import json
+import contextlib
+import errno
+import fcntl
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..tensor import Tensor
-from .files import write_atomically, write_json
+from .files import sweep, write_atomically, write_json
+from .tensor_file import write_tensors
 
 CONFIG, METRICS, WEIGHTS, CURVES = "config.json", "metrics.json", "model.safetensors", "curves.png"
+CHECKPOINTS = "checkpoints"
 
 
 def claim(out: Path | None, recipe: str) -> Path:
@@ -43,33 +47,13 @@ def claim(out: Path | None, recipe: str) -> Path:
             number += 1
 
 
-def write_weights(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """The tensors under their names as a safetensors file, with `metadata` as JSON under the key "pyengine"."""
-    from safetensors.numpy import save
-
-    arrays = {name: np.ascontiguousarray(tensor.detach().numpy()) for name, tensor in weights.items()}
-    write_atomically(path, save(arrays, {"pyengine": json.dumps(metadata)}))
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file by name; ValueError where it is not one, OSError where it cannot be read."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    data = path.read_bytes()
-    try:
-        return {name: Tensor(array) for name, array in load(data).items()}
-    except SafetensorError as error:
-        raise ValueError(f"{path}: not a whole safetensors file ({error})") from None
-
-
 def write_run(
-    folder: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, Any], metrics: Mapping[str, Any], title: str
+    folder: Path, weights: Mapping[str, Tensor], config: Mapping[str, Any], metrics: Mapping[str, Any], title: str
 ) -> None:
     """Everything that is known at the end of a run; `metrics` has the "history"."""
     from .curves import draw
 
-    write_weights(folder / WEIGHTS, weights, metadata)
+    write_tensors(folder / WEIGHTS, weights, config)
     if metrics["history"]:
         write_atomically(folder / CURVES, draw(metrics["history"], metrics.get("best_epoch"), title))
     write_json(folder / METRICS, metrics)
@@ -77,4 +61,25 @@ def write_run(
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     """What was asked for; at the start of a run, so that a folder that cannot be written to is found out at once."""
+    sweep(folder)
     write_json(folder / CONFIG, dict(config))
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing to `folder` meanwhile; OSError where one already does.
+
+    The lock is the system's, so it goes with the process, however that ends. Where the file system has no locks, none.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(f"{folder} is being written by another process") from None
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL):
+                raise
+        yield
+    finally:
+        os.close(handle)

@@ -18,7 +18,8 @@ from .metrics import Metric
 
 Row = dict[str, Any]
 Weights = dict[str, Tensor]
-Loader = Iterable[tuple[Tensor, Tensor]]
+Batch = tuple[Tensor, Tensor]
+Loader = Iterable[Batch]
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Trainer:
                as if they were one batch; the last step of an epoch may have fewer
 
     While and after it trains:  history, one dict per finished epoch · best, of the validated epochs · epoch and step,
-    how many are finished · stopped, why it ended early, or None.
+    how many are finished · running, the epoch that runs, or None · stopped, why it ended early, or None.
 
     >>> import pyengine as pe
     >>> from pyengine import nn, optim
@@ -86,7 +87,9 @@ class Trainer:
         self.batches: int | None = None
         self.epoch = 0
         self.step = 0
-        self._running = Running()
+        self.running: Running | None = None
+        self.loader: Loader | None = None
+        self.place: dict[str, Any] | None = None  # where the loader was, between a stop or resume and the next `fit`
 
     # --- the loop
 
@@ -95,11 +98,12 @@ class Trainer:
 
         Each row has epoch, train_loss (the mean over the epoch, while the weights moved), lr (at its end), seconds,
         samples_per_second and, with a validation loader, val_loss and val_<metric>. The first Ctrl-C ends it after the
-        step that runs; the epoch then begun has no row. ValueError for an empty loader, FloatingPointError for a loss
-        that is not finite.
+        step that runs; the epoch then begun has no row yet, and the next `fit` goes on in it. ValueError for an empty
+        loader, FloatingPointError for a loss that is not finite.
         """
-        self.stopped, self.epochs = None, epochs
+        self.loader, self.stopped, self.epochs = train_loader, None, epochs
         self.batches = len(train_loader) if isinstance(train_loader, Sized) else None
+        error: BaseException | None = None
         self._tell("on_fit_start")
         try:
             with finish_step_on_ctrl_c(self.stop):
@@ -107,17 +111,18 @@ class Trainer:
                     row = self._train_epoch(train_loader)
                     if row is not None:
                         self._finish_epoch(row, val_loader)
+        except BaseException as raised:
+            error, self.running = raised, None
+            raise
         finally:
-            self._tell("on_fit_end")
+            self._tell("on_fit_end", error)
         return self.history
 
     def _train_epoch(self, loader: Loader) -> Row | None:
         """One pass over the training data: its row of the history, or None where it was stopped on the way."""
         self.model.train()
-        self._running = running = Running()
-        for batches in in_groups(loader, self.accumulate):
-            if self.stopped:
-                return None
+        left, running = self._begin_epoch(loader)
+        for batches in in_groups(left, self.accumulate):
             self.optimizer.zero_grad()
             samples = sum(len(targets) for _, targets in batches)
             for inputs, targets in batches:
@@ -129,16 +134,32 @@ class Trainer:
             self.optimizer.step()  # step: every weight a little against its blame
             self.step += 1
             self._tell("on_step")
+            if self.stopped:
+                running.pause()
+                self.place = loader_state(loader)
+                return None
         if not running.samples:
             raise ValueError(empty_loader("fit", "training"))
-        seconds = time.perf_counter() - running.start
         return {
             "epoch": self.epoch + 1,
             "train_loss": running.mean,
             "lr": self.optimizer.param_groups[0]["lr"],
-            "seconds": seconds,
-            "samples_per_second": running.samples / seconds,
+            "seconds": running.seconds,
+            "samples_per_second": running.rate,
         }
+
+    def _begin_epoch(self, loader: Loader) -> tuple[Iterator[Batch], "Running"]:
+        """The batches of an epoch and its sums: a new one, or what is left of one that was stopped on the way."""
+        place, self.place = self.place, None
+        if place is not None:
+            loader.load_state_dict(place)  # type: ignore[attr-defined]
+        if self.running is None:
+            self.running = Running()
+            return iter(loader), self.running
+        self.running.go_on()
+        if place is None:  # a list of batches, say
+            return islice(loader, self.running.batches, None), self.running
+        return iter(loader if place["walking"] else ()), self.running  # not walking: the last batch is done
 
     def _finish_epoch(self, row: Row, val_loader: Loader | None) -> None:
         if val_loader is not None:
@@ -146,6 +167,7 @@ class Trainer:
             self._keep_if_best(row)
         self.epoch += 1
         self.history.append(row)
+        self.running = None
         self._tell("on_epoch", row)
 
     def evaluate(self, loader: Loader, name: str = "evaluation") -> dict[str, float]:
@@ -200,16 +222,6 @@ class Trainer:
 
     # --- inside
 
-    @property
-    def running_loss(self) -> float:
-        """The mean loss of the epoch that runs, so far; NaN before its first batch."""
-        return self._running.mean
-
-    @property
-    def running_rate(self) -> float:
-        """Samples per second in the epoch that runs."""
-        return self._running.samples / max(time.perf_counter() - self._running.start, 1e-9)
-
     def _tell(self, moment: str, *args: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, moment)(self, *args)
@@ -217,7 +229,7 @@ class Trainer:
     def _finite(self, loss: float, inputs: Tensor) -> float:
         if math.isfinite(loss):
             return loss
-        batch = self._running.batches + 1
+        batch = 1 + (self.running.batches if self.running else 0)
         raise FloatingPointError(
             f"fit: the loss is {loss} in epoch {self.epoch + 1}, batch {batch} (step {self.step + 1}). "
             + why_not_finite(self.model, inputs)
@@ -225,13 +237,14 @@ class Trainer:
 
 
 class Running:
-    """A mean over samples that arrive in batches, and the time since it began."""
+    """A mean over samples that arrive in batches, and the time that it takes."""
 
-    def __init__(self) -> None:
-        self.start = time.perf_counter()
-        self.total = 0.0
-        self.samples = 0
-        self.batches = 0
+    def __init__(self, total: float = 0.0, samples: int = 0, batches: int = 0, seconds: float = 0.0) -> None:
+        self.total = total
+        self.samples = samples
+        self.batches = batches
+        self._before = seconds
+        self._start: float | None = time.perf_counter()
 
     def add(self, mean: float, samples: int) -> None:
         """Count a batch of that many samples with that mean."""
@@ -244,10 +257,36 @@ class Running:
         """The mean so far; NaN before the first batch."""
         return self.total / self.samples if self.samples else math.nan
 
+    @property
+    def seconds(self) -> float:
+        """How long it has taken, pauses left out."""
+        return self._before + (0.0 if self._start is None else time.perf_counter() - self._start)
 
-def in_groups(loader: Loader, size: int) -> Iterator[list[tuple[Tensor, Tensor]]]:
-    """The batches of `loader` in lists of `size`, the last perhaps shorter."""
-    batches = iter(loader)
+    @property
+    def rate(self) -> float:
+        """Samples per second."""
+        return self.samples / max(self.seconds, 1e-9)
+
+    def pause(self) -> None:
+        """Stop the clock."""
+        self._before, self._start = self.seconds, None
+
+    def go_on(self) -> None:
+        """Start the clock again."""
+        self._start = time.perf_counter()
+
+    def sums(self) -> dict[str, Any]:
+        """What makes an equal one, for a checkpoint."""
+        return {"total": self.total, "samples": self.samples, "batches": self.batches, "seconds": self.seconds}
+
+
+def loader_state(loader: Any) -> dict[str, Any] | None:
+    """Where a `DataLoader` is; None for a list of batches, which is walked through from its beginning."""
+    return loader.state_dict() if hasattr(loader, "state_dict") else None
+
+
+def in_groups(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
+    """Lists of `size` batches, the last perhaps shorter."""
     while group := list(islice(batches, size)):
         yield group
 

@@ -1,17 +1,12 @@
-"""Operations that users define, watching for NaN, and trading memory for a second forward pass."""
+"""Operations with gradients of the user's own."""
 
-import contextlib
-import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from . import tape
-from .ops import Op
-from .random import default_generator
-from .tape import Node, Value, grad_mode, kernels_of, wrap
-from .tensor import Tensor
+from .. import tape
+from ..ops import Op
+from ..tape import Value, grad_mode, kernels_of, wrap
+from ..tensor import Tensor
 
 
 class Context:
@@ -76,14 +71,14 @@ class Function:
         inputs = [a for a in args if isinstance(a, Tensor)]
         if not (tape.state.grad_enabled and any(t.requires_grad for t in inputs)):
             return result
-        return _link(cls.__name__, _call_backward(cls, ctx, args), inputs, result)
+        return link(cls.__name__, _call_backward(cls, ctx, args), inputs, result)
 
 
 def _no_specs(*_: Any) -> Any:
     raise NotImplementedError("an operation of the user's has no shape rule and no cost")
 
 
-def _link(name: str, vjp: Callable[..., Any], inputs: Sequence[Tensor], result: Any) -> Any:
+def link(name: str, vjp: Callable[..., Any], inputs: Sequence[Tensor], result: Any) -> Any:
     """Make the tensors of `result` the outputs of one node over `inputs`."""
     outputs = result if isinstance(result, tuple) else (result,)
     for i, out in enumerate(outputs):
@@ -136,104 +131,3 @@ def _call_backward(cls: type[Function], ctx: Context, args: Sequence[Any]) -> Ca
         return [g if need else None for (g, _), need in zip(pairs, needs, strict=True)]
 
     return vjp
-
-
-def checkpoint(function: Callable[..., Any], *inputs: Any) -> Any:
-    """`function(*inputs)` without keeping what its operations save: the backward pass runs it a second time instead.
-
-    Takes memory for one layer instead of all, for about a third more time. Random numbers (dropout) are drawn again as
-    they were. Second derivatives through it raise.
-
-    >>> import pyengine as pe
-    >>> x = pe.tensor([1.0, 2.0], requires_grad=True)
-    >>> checkpoint(lambda x: (x * x).sum(), x).backward()
-    >>> x.grad
-    tensor([2., 4.])
-    """
-    random_state = default_generator.state.copy()
-    with grad_mode(False):
-        result = function(*inputs)
-    if not tape.state.grad_enabled:
-        return result
-    tensors = [t for t in inputs if isinstance(t, Tensor)]
-
-    def vjp(*grads: Tensor, needs: Sequence[bool], create_graph: bool) -> list[Tensor | None]:
-        if create_graph:
-            raise NotImplementedError("checkpoint: has no second derivatives; call the function directly")
-        return _recompute(function, inputs, random_state, grads)
-
-    return _link("checkpoint", vjp, tensors, result)
-
-
-def _recompute(
-    function: Callable[..., Any], inputs: Sequence[Any], random_state: Any, grads: Sequence[Tensor]
-) -> list[Tensor | None]:
-    """Run `function` again, tracked, and its backward; gradients of other leaves go where the outer pass puts them."""
-    fresh = [t.detach().requires_grad_(t.requires_grad) if isinstance(t, Tensor) else t for t in inputs]
-    found: dict[int, Tensor | None] = {id(t): None for t in fresh if isinstance(t, Tensor)}
-    outer = tape.state.deliver
-    assert outer is not None, "runs within a backward pass only"
-    deliver_outside = outer
-
-    def deliver(leaf: Any, gradient: Any, shared: bool) -> None:
-        if id(leaf) not in found:
-            deliver_outside(leaf, gradient, shared)
-            return
-        before = found[id(leaf)]
-        total = gradient if before is None else kernels_of(leaf.device).add(before.data, gradient)
-        found[id(leaf)] = wrap(total, leaf.device)
-
-    now = default_generator.state.copy()
-    default_generator.state[...] = random_state
-    try:
-        with grad_mode(True):
-            result = function(*fresh)
-    finally:
-        default_generator.state[...] = now
-    outputs = result if isinstance(result, tuple) else (result,)
-    pairs = [(o, g.data) for o, g in zip(outputs, grads, strict=True) if o.requires_grad]
-    tape.backward([o for o, _ in pairs], [g for _, g in pairs], deliver)
-    return list(found.values())
-
-
-@contextlib.contextmanager
-def detect_anomaly() -> Iterator[None]:
-    """A block in which the first NaN raises, forward or backward, naming the operation and the line that called it.
-
-    Slow: every result is looked through. For finding where a bad number began, not for training.
-
-    >>> import pyengine as pe
-    >>> x = pe.tensor([0.0], requires_grad=True)
-    >>> with detect_anomaly():
-    ...     y = x / x  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    RuntimeError: div: the result holds a NaN; called in <doctest ..., line 2
-    """
-    lines: weakref.WeakKeyDictionary[Node, str] = weakref.WeakKeyDictionary()
-
-    def trace(node: Node, out: Any) -> None:
-        lines[node] = tape.user_line()
-        results = out if isinstance(out, tuple) else (out,)
-        if any(_has_nan(r) for r in results):
-            raise RuntimeError(f"{node.op.name}: the result holds a NaN; called in {lines[node]}")
-
-    def check(node: Node, gradients: Sequence[Any]) -> None:
-        for i, gradient in enumerate(gradients):
-            data = gradient.data if isinstance(gradient, Value) else gradient
-            if data is not None and _has_nan(data):
-                where = lines.get(node, "a line before detect_anomaly()")
-                raise RuntimeError(
-                    f"{node.op.name}: the gradient of input {i} holds a NaN; the operation was called in {where}"
-                )
-
-    before = tape.tracer, tape.gradient_check
-    tape.tracer, tape.gradient_check = trace, check
-    try:
-        yield
-    finally:
-        tape.tracer, tape.gradient_check = before
-
-
-def _has_nan(data: Any) -> bool:
-    return data is not None and data.dtype.kind == "f" and bool(np.isnan(data).any())

@@ -1,0 +1,35 @@
+"""config.json: which recipe a run is of, and its settings."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..train.run_folder import CONFIG
+from ..train.tensor_file import BadFileError
+from .recipe import Recipe, Settings
+
+MAY_CHANGE = ("epochs",)  # in a resumed run: how long it trains, not what it does until then
+
+
+def config_of(recipe: Recipe, settings: Settings) -> dict[str, Any]:
+    """What config.json holds."""
+    return {"recipe": recipe.name, "settings": asdict(settings)}
+
+
+def what_stays(config: dict[str, Any]) -> dict[str, Any]:
+    """The part of a configuration that a checkpoint must agree with."""
+    return config | {"settings": {k: v for k, v in config["settings"].items() if k not in MAY_CHANGE}}
+
+
+def read_config(folder: Path, recipes: dict[str, Recipe]) -> tuple[Recipe, Settings]:
+    """The recipe and the settings of the run in `folder`; BadFileError or OSError where they cannot be read."""
+    path = folder / CONFIG
+    try:
+        config = json.loads(path.read_bytes())
+        recipe = recipes[config["recipe"]]
+        return recipe, recipe.defaults.changed(**config["settings"])
+    except KeyError as error:
+        raise BadFileError(f"{path}: there is no {error} (recipes: {', '.join(recipes)})") from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadFileError(f"{path}: not the configuration of a run ({error})") from None

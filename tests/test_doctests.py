@@ -1,0 +1,31 @@
+"""The examples in docstrings, of the package as it is installed."""
+
+import doctest
+import importlib
+import pkgutil
+
+import numpy as np
+import pytest
+
+import pyengine
+
+
+def module_names() -> list[str]:
+    """All modules written in Python, the package itself first."""
+    found = pkgutil.walk_packages(pyengine.__path__, "pyengine.", onerror=lambda name: None)
+    return ["pyengine", *(m.name for m in found if not m.name.endswith("__main__"))]
+
+
+@pytest.mark.parametrize("name", module_names())
+def test_examples_run(name) -> None:
+    module = importlib.import_module(name)
+    if not module.__file__.endswith(".py"):
+        return
+    with np.printoptions(legacy=False):
+        failed, _ = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    assert failed == 0
+
+
+def test_there_are_examples() -> None:
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    assert sum(len(finder.find(importlib.import_module(name))) for name in module_names()) > 40

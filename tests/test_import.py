@@ -1,0 +1,111 @@
+"""`import pyengine`: quick, quiet, and touching nothing that it does not need."""
+
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pyengine as pe
+from pyengine import _core
+
+PACKAGE = Path(pe.__file__).parent
+
+
+def fresh(code: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run code in a new interpreter that finds the same package."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYENGINE_ISA"}
+    env = {**inherited, "PYTHONPATH": str(PACKAGE.parent), **environment}
+    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+
+
+def test_nothing_heavy_is_imported() -> None:
+    out = fresh(
+        "import sys, json, pyengine, pyengine.nn, pyengine.optim, pyengine.data; print(json.dumps(list(sys.modules)))"
+    )
+    assert out.returncode == 0, out.stderr
+    found = {name.partition(".")[0] for name in json.loads(out.stdout)}
+    heavy = {"matplotlib", "rich", "typer", "click", "torch", "cupy", "safetensors", "hypothesis", "pytest", "PIL"}
+    unneeded = {"ssl", "http", "asyncio", "pybind11", "distutils", "setuptools"}
+    assert found & (heavy | unneeded) == set()
+
+
+def test_it_prints_nothing() -> None:
+    out = fresh("import pyengine")
+    assert (out.stdout, out.stderr, out.returncode) == ("", "", 0)
+
+
+def test_it_starts_no_process_and_opens_no_connection() -> None:
+    code = """
+import sys
+forbidden = ("subprocess.", "socket.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "urllib.")
+seen = []
+sys.addaudithook(lambda event, args: seen.append((event, args)) if event.startswith(forbidden) else None)
+import numpy
+seen.clear()
+import pyengine
+assert not seen, seen
+"""
+    out = fresh(code)
+    assert out.returncode == 0, out.stderr
+
+
+def test_it_takes_less_than_150_ms_beyond_numpy() -> None:
+    # processor time, not the clock, so that other processes do not count; the median of three
+    code = "import time, numpy; t = time.process_time(); import pyengine; print(time.process_time() - t)"
+    fresh(code)
+    times = [float(fresh(code).stdout) for _ in range(3)]
+    assert statistics.median(times) < 0.150, times
+
+
+def test_the_cases_need_no_test_library() -> None:
+    out = fresh("import sys; sys.modules['hypothesis'] = sys.modules['torch'] = None; import pyengine.cases")
+    assert out.returncode == 0, out.stderr
+
+
+def hiding(*modules: str) -> str:
+    """Code after which these modules cannot be imported."""
+    return f"""
+import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name in {modules!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Hidden())
+"""
+
+
+def test_missing_native_modules_are_named() -> None:
+    kernels = "cpu" if _core.isa_level() == "arm" else f"cpu_{_core.isa_level()}"
+    out = fresh(hiding(f"pyengine.{kernels}") + "import pyengine")
+    assert out.returncode != 0
+    assert f"pyengine.{kernels}" in out.stderr.splitlines()[-1]
+    out = fresh(hiding("pyengine._core") + "import pyengine")
+    assert out.returncode != 0
+    assert "pyengine._core" in out.stderr.splitlines()[-1]
+
+
+@pytest.mark.skipif(_core.isa_level() == "arm", reason="Arm has one level")
+def test_an_older_instruction_set_can_be_asked_for() -> None:
+    code = "import pyengine as pe; print(pe.backend.isa_level(), (pe.ones(3) + 1).sum().item())"
+    for level in ("v2", _core.isa_level()):
+        if importlib.util.find_spec(f"pyengine.cpu_{level}"):
+            assert fresh(code, PYENGINE_ISA=level).stdout.split() == [level, "6.0"]
+
+
+def test_an_unknown_instruction_set_is_refused() -> None:
+    out = fresh("import pyengine", PYENGINE_ISA="v9")
+    assert "PYENGINE_ISA='v9': expected one of v2, v3, v4" in out.stderr.splitlines()[-1]
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (PACKAGE / "py.typed").exists()
+
+
+def test_every_public_name_exists() -> None:
+    assert [name for name in pe.__all__ if not hasattr(pe, name)] == []
+    assert len(set(pe.__all__)) == len(pe.__all__)
