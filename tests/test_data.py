@@ -285,6 +285,8 @@ def test_default_collate():
     assert default_collate([True, False]).dtype == pe.bool
     with pytest.raises(ValueError, match=r"samples of shapes \(2,\) and \(3,\) \(numbers 0 and 1 of a batch\)"):
         default_collate([np.zeros(2), np.zeros(3)])
+    with pytest.raises(ValueError, match="samples of 1 and of 2 entries make no batch"):
+        default_collate([(1, 2), (1,)])
 
 
 def test_loader_errors():

@@ -131,6 +131,23 @@ def test_a_name_in_use_is_refused():
         nn.Linear(1, 1).register_buffer("weight", pe.zeros(1))
 
 
+def test_parameters_and_modules_by_computed_names():
+    module = nn.Module()
+    module.register_parameter("weight", nn.Parameter(pe.ones(2)))
+    module.register_parameter("bias", None)
+    module.add_module("act", nn.ReLU())
+    module.add_module("rest", None)
+    assert names(module.named_parameters()) == ["weight"]
+    assert names(module.named_children()) == ["act"]
+    assert (module.bias, module.rest) == (None, None)
+    with pytest.raises(TypeError, match=r"register_parameter: scale must be an nn\.Parameter, not a Tensor"):
+        module.register_parameter("scale", pe.ones(1))
+    with pytest.raises(TypeError, match="child other must be a Module, not 3"):
+        module.add_module("other", 3)
+    with pytest.raises(ValueError, match="already has an attribute weight"):
+        module.add_module("weight", nn.ReLU())
+
+
 def test_a_module_without_forward_says_so():
     with pytest.raises(NotImplementedError, match=r"Module does not define forward\(\)"):
         nn.Module()(pe.zeros(1))
@@ -372,6 +389,10 @@ def test_sequential_sees_modules_replaced_and_removed():
     model.append(nn.Linear(5, 1))
     assert model(pe.ones(1, 2)).shape == (1, 1)
     assert names(model.named_children()) == ["0", "1"]
+    del model[0]
+    assert names(model.named_parameters()) == ["0.weight", "0.bias"]
+    with pytest.raises(IndexError, match="there is no module 1; it has 1"):
+        del model[1]
 
 
 def test_sequential_takes_names_and_refuses_what_is_no_module():

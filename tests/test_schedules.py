@@ -96,6 +96,41 @@ def test_one_cycle_leaves_the_momentum_alone_if_told_to():
     assert optimizer.param_groups[0]["momentum"] == 0.9
 
 
+def test_the_shortest_schedules():
+    optimizer = optim.SGD(nn.Linear(2, 2).parameters(), lr=1.0)
+    for schedule, after in (
+        (optim.CosineAnnealingLR(optimizer, T_max=1, eta_min=0.25), 0.25),
+        (optim.StepLR(optimizer, step_size=1, gamma=0.5), 0.5),
+        (optim.LinearLR(optimizer, start_factor=0.5, total_iters=1), 1.0),
+    ):
+        schedule.step()
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(after)
+    once = optim.OneCycleLR(optimizer, max_lr=1.0, total_steps=1, pct_start=1.0, cycle_momentum=False)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(1 / 25)
+    once.step()
+
+
+class WithBetas(optim.Optimizer):
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.1, "betas": (0.9, 0.999)})
+
+
+class WithNothing(optim.Optimizer):
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.1})
+
+
+def test_one_cycle_moves_the_first_of_the_betas():
+    optimizer = WithBetas(nn.Linear(2, 2).parameters())
+    schedule = optim.OneCycleLR(optimizer, max_lr=1.0, total_steps=10)
+    assert optimizer.param_groups[0]["betas"] == (0.95, 0.999)
+    schedule.step()
+    schedule.step()
+    assert optimizer.param_groups[0]["betas"] == pytest.approx((0.85, 0.999))
+    with pytest.raises(ValueError, match="there is no momentum to cycle; pass cycle_momentum=False"):
+        optim.OneCycleLR(WithNothing(nn.Linear(2, 2).parameters()), max_lr=1.0, total_steps=10)
+
+
 @pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
 def test_warm_up_then_cosine_agrees_with_torch():
     torch = pytest.importorskip("torch")

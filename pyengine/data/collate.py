@@ -35,6 +35,9 @@ def default_collate(samples: Sequence[Any]) -> Any:
     """
     first = samples[0]
     if isinstance(first, tuple | list):
+        lengths = {len(sample) for sample in samples}
+        if len(lengths) > 1:
+            raise ValueError(f"DataLoader: samples of {min(lengths)} and of {max(lengths)} entries make no batch")
         return tuple(default_collate(entries) for entries in zip(*samples, strict=True))
     if isinstance(first, dict):
         return {key: default_collate([sample[key] for sample in samples]) for key in first}
