@@ -12,9 +12,25 @@ from . import autograd, backend, data, nn, optim
 from ._core import empty_cache, get_num_threads, memory_stats, set_num_threads
 from .autograd import Function, checkpoint, detect_anomaly, enable_grad, grad, gradcheck, is_grad_enabled, no_grad
 from .backend import device
-from .creation import arange, full, ones, tensor, zeros
+from .creation import (
+    arange,
+    as_tensor,
+    empty,
+    empty_like,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
 from .dtypes import bool_ as bool
 from .dtypes import float16, float32, float64, int32, int64, uint8
+from .einsum import einsum
 from .functions import *  # noqa: F403
 from .functions import __all__ as _functions
 from .random import Generator, manual_seed, rand, uniform
@@ -24,9 +40,10 @@ from .tensor import Tensor
 __version__ = "0.1.0"
 
 __all__ = [
-    "Function", "Generator", "Tensor", "arange", "autograd", "backend", "bool", "checkpoint", "data",
-    "detect_anomaly", "device", "empty_cache", "enable_grad", "float16", "float32", "float64", "full",
-    "get_num_threads", "grad", "gradcheck", "int32", "int64", "is_grad_enabled", "manual_seed", "memory_stats",
-    "nn", "no_grad", "ones", "optim", "rand", "record", "set_num_threads", "tensor", "uint8", "uniform", "zeros",
+    "Function", "Generator", "Tensor", "arange", "as_tensor", "autograd", "backend", "bool", "checkpoint", "data",
+    "detect_anomaly", "device", "einsum", "empty", "empty_cache", "empty_like", "enable_grad", "eye", "float16",
+    "float32", "float64", "from_numpy", "full", "full_like", "get_num_threads", "grad", "gradcheck", "int32",
+    "int64", "is_grad_enabled", "linspace", "manual_seed", "memory_stats", "nn", "no_grad", "ones", "ones_like",
+    "optim", "rand", "record", "set_num_threads", "tensor", "uint8", "uniform", "zeros", "zeros_like",
     *_functions,
 ]  # fmt: skip

@@ -7,6 +7,7 @@ import numpy as np
 from . import dtypes
 from .backend import Device
 from .backend import device as find_device
+from .backend import empty as new_array
 from .tape import kernels_of, wrap
 from .tensor import Tensor
 
@@ -86,3 +87,116 @@ def arange(
     if step == 0:
         raise ValueError("arange: a step of 0 never arrives")
     return Tensor(np.arange(first, last, step), dtype or dtypes.of_python([first, last, step]), device)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: "str | Device | None" = None) -> Tensor:
+    """`data` as a tensor, sharing memory where that is possible: a tensor is returned as it is, a NumPy array aliased.
+
+    >>> import numpy as np
+    >>> a = np.zeros(2, np.float32)
+    >>> t = as_tensor(a)
+    >>> a[0] = 7
+    >>> t
+    tensor([7., 0.])
+    """
+    if isinstance(data, Tensor):
+        targets = [target for target in (dtype, device) if target is not None]
+        return data.to(*targets)
+    if isinstance(data, np.ndarray) and (dtype is None or dtypes.check(dtype) == data.dtype):
+        return from_numpy(data, device)
+    return tensor(data, dtype, device)
+
+
+def from_numpy(array: np.ndarray[Any, Any], device: "str | Device | None" = None) -> Tensor:
+    """A tensor over the memory of `array`: a write to either is seen by both.
+
+    Read-only, byte-swapped and unaligned arrays, and those whose strides are not whole elements, are copied instead:
+    a kernel must not write to the first and cannot read the others. TypeError for what is no array, or has a dtype
+    that tensors do not have.
+
+    >>> import numpy as np
+    >>> from_numpy(np.arange(3))
+    tensor([0, 1, 2])
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy: needs a numpy.ndarray, not {type(array).__name__}; use pe.tensor")
+    kind = dtypes.check(array.dtype)
+    whole = all(stride % array.itemsize == 0 for stride in array.strides)
+    if not (array.flags.writeable and array.flags.aligned and array.dtype.isnative and whole):
+        return Tensor(array, kind, device)
+    out: Tensor = wrap(array, find_device(device))
+    return out
+
+
+def linspace(
+    start: float, end: float, steps: int, dtype: Any = dtypes.float32, device: "str | Device | None" = None
+) -> Tensor:
+    """`steps` numbers from `start` to `end`, both included, at equal distances.
+
+    >>> linspace(0, 1, 5)
+    tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    """
+    if steps < 0:
+        raise ValueError(f"linspace: steps is {steps}; it cannot be negative")
+    return Tensor(np.linspace(start, end, steps), dtype, device)
+
+
+def eye(n: int, m: int | None = None, dtype: Any = dtypes.float32, device: "str | Device | None" = None) -> Tensor:
+    """The matrix of n rows and m (default n) columns with ones on its diagonal.
+
+    >>> eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    if n < 0 or (m is not None and m < 0):
+        raise ValueError(f"eye: the shape {(n, n if m is None else m)} has a negative length")
+    return Tensor(np.eye(n, m), dtype, device)
+
+
+def empty(*shape: Any, dtype: Any = dtypes.float32, device: "str | Device | None" = None) -> Tensor:
+    """A tensor whose elements are whatever the memory held.
+
+    >>> empty(2, 3).shape
+    (2, 3)
+    """
+    lengths = _lengths(shape)
+    if any(n < 0 for n in lengths):
+        raise ValueError(f"empty: shape {lengths} has a negative length")
+    out: Tensor = wrap(new_array(lengths, dtypes.check(dtype)), find_device(device))
+    return out
+
+
+def full_like(like: Tensor, fill_value: float, dtype: Any = None, device: "str | Device | None" = None) -> Tensor:
+    """A tensor of `fill_value` with the shape, dtype and device of `like`, unless given.
+
+    >>> full_like(ones(2), 5.0)
+    tensor([5., 5.])
+    """
+    return full(like.shape, fill_value, dtype or like.dtype, device or like.device)
+
+
+def zeros_like(like: Tensor, dtype: Any = None, device: "str | Device | None" = None) -> Tensor:
+    """Zeros with the shape, dtype and device of `like`, unless given.
+
+    >>> zeros_like(ones(2))
+    tensor([0., 0.])
+    """
+    return full_like(like, 0.0, dtype, device)
+
+
+def ones_like(like: Tensor, dtype: Any = None, device: "str | Device | None" = None) -> Tensor:
+    """Ones with the shape, dtype and device of `like`, unless given.
+
+    >>> ones_like(zeros(2))
+    tensor([1., 1.])
+    """
+    return full_like(like, 1.0, dtype, device)
+
+
+def empty_like(like: Tensor, dtype: Any = None, device: "str | Device | None" = None) -> Tensor:
+    """An uninitialised tensor with the shape, dtype and device of `like`, unless given.
+
+    >>> empty_like(ones(2)).shape
+    (2,)
+    """
+    return empty(like.shape, dtype=dtype or like.dtype, device=device or like.device)

@@ -317,6 +317,8 @@ class HookHandle:
         registered = tape.hooks.get(self._key, [])
         if self._hook in registered:
             registered.remove(self._hook)
+            if not registered:
+                del tape.hooks[self._key]
 
 
 def _is_dtype(name: str) -> bool:

@@ -1,11 +1,11 @@
 """Gradients as functions: `grad`, and switching tracking off."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import tape
 from ..tape import grad_mode, kernels_of, wrap
-from ..tensor import Tensor, upstream
+from ..tensor import HookHandle, Tensor, upstream
 
 
 def no_grad() -> Any:
@@ -42,7 +42,7 @@ def grad(
     retain_graph: bool | None = None,
     create_graph: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """The gradients of `outputs` with respect to the leaves `inputs`, without touching any `.grad`.
+    """The gradients of `outputs` with respect to `inputs`, leaves or computed, without touching any `.grad`.
 
     None stands for an input on which no output depends. With create_graph the gradients can be differentiated again.
 
@@ -56,8 +56,8 @@ def grad(
     roots = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     leaves = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     for i, leaf in enumerate(leaves):
-        if leaf.node is not None or not leaf.requires_grad:
-            raise ValueError(f"grad: inputs[{i}] is not a leaf with requires_grad=True")
+        if not leaf.requires_grad:
+            raise ValueError(f"grad: inputs[{i}] does not require a gradient; set requires_grad before it is used")
     given = list(grad_outputs) if grad_outputs is not None else [None] * len(roots)
     if len(given) != len(roots):
         raise ValueError(f"grad: {len(roots)} outputs but {len(given)} grad_outputs")
@@ -70,14 +70,25 @@ def grad(
                 gradient = before + gradient if create_graph else kernels_of(leaf.device).add(before, gradient)
             wanted[id(leaf)] = gradient
 
+    def catcher(key: int) -> Callable[[Tensor], None]:
+        def catch(gradient: Tensor) -> None:
+            wanted[key] = gradient if create_graph else gradient.data
+
+        return catch
+
+    handles = [HookHandle(t.node, catcher(id(t))) for t in leaves if t.node is not None]
     starts = [upstream(root, g) for root, g in zip(roots, given, strict=True)]
-    tape.backward(
-        roots,
-        [s if create_graph else s.data for s in starts],
-        deliver,
-        retain_graph=create_graph if retain_graph is None else retain_graph,
-        create_graph=create_graph,
-    )
+    try:
+        tape.backward(
+            roots,
+            [s if create_graph else s.data for s in starts],
+            deliver,
+            retain_graph=create_graph if retain_graph is None else retain_graph,
+            create_graph=create_graph,
+        )
+    finally:
+        for handle in handles:
+            handle.remove()
     found = [wanted[id(leaf)] for leaf in leaves]
     if create_graph:
         return tuple(found)
