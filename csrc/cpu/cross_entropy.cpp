@@ -92,31 +92,29 @@ void vector_rows(const Problem<T>& p, int64_t first, int64_t last, T* losses) {
   }
 }
 
-// Rows shorter than a vector, as many at a time as it has lanes: lane l is row r + l.
+// Rows side by side, as many at a time as a vector has lanes: lane l is row r + l.
 template <class T>
 void tile_rows(const Problem<T>& p, int64_t first, int64_t last, T* losses) {
   constexpr int W = kLanes<T>;
   const int64_t n = p.x.length;
-  T tile[W * W], label[W], loss[W];
-  for (int64_t r = first; r < last; r += W) {
-    const int64_t rows = std::min<int64_t>(W, last - r);
-    load_rows(p.x, r, rows, tile);
-    for (int64_t l = 0; l < W; ++l) label[l] = static_cast<T>(p.labels[r + std::min(l, rows - 1)]);
-    const Vec<T> labels = load(label);
-
-    Vec<T> picked{};
-    for (int64_t j = 0; j < n; ++j) picked = select(labels == static_cast<T>(j), load(tile + j * W), picked);
-    const RowSum<T> row = sum_exp_tile(tile, n);
-    store(loss, math::log(row.sum) - (picked - row.max));
+  Scratch<T> buffer(n * W);
+  T picked[W] = {}, loss[W];
+  for (int64_t r = first; r < last;) {
+    const int64_t rows = rows_at_once(p.x, r, last);
+    const Tile<const T> x = load_tile(p.x, r, rows, buffer.data());
+    for (int64_t l = 0; l < rows; ++l) picked[l] = x[p.labels[r + l]][l];
+    const Tile<T> grad = p.grad ? target_tile(*p.grad, r, rows, buffer.data()) : Tile<T>{buffer.data(), W};
+    const RowSum<T> row = sum_exp_tile(x, grad, n);
+    store(loss, math::log(row.sum) - (load(picked) - row.max));
     std::copy(loss, loss + rows, losses + r);
 
-    if (!p.grad) continue;
-    const Vec<T> factor = p.weight / row.sum;
-    for (int64_t j = 0; j < n; ++j) {
-      const Vec<T> onehot = select(labels == static_cast<T>(j), splat(p.weight), Vec<T>{});
-      store(tile + j * W, load(tile + j * W) * factor - onehot);
+    if (p.grad) {
+      const Vec<T> factor = p.weight / row.sum;
+      for (int64_t j = 0; j < n; ++j) store(grad[j], load(grad[j]) * factor);
+      for (int64_t l = 0; l < rows; ++l) grad[p.labels[r + l]][l] -= p.weight;
+      store_tile(grad, *p.grad, r, rows);
     }
-    store_rows(tile, *p.grad, r, rows);
+    r += rows;
   }
 }
 
@@ -133,7 +131,7 @@ void cross_entropy_typed(In logits, In labels, Out loss, OptOut grad) {
   const Problem<T> problem{Rows<const T>(logits), classes_of, grad ? &grad_rows : nullptr, T(1) / static_cast<T>(rows)};
   Scratch<T> losses(rows);
   parallel_ranges(rows, rows_per_task<T>(classes), [&](int64_t first, int64_t last) {
-    by_row_length<T>(classes, [&]<int NV>() {
+    by_row_length<T>(problem.x, [&]<int NV>() {
       if constexpr (NV == 0) {
         tile_rows(problem, first, last, losses.data());
       } else {

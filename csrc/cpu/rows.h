@@ -40,6 +40,10 @@ class Rows {
     return data_ + offset + (axes_ > 0 ? row * strides_[0] : 0);
   }
 
+  // How many rows from `row` on follow each other at distance row_stride().
+  int64_t run(int64_t row) const { return axes_ > 0 ? shape_[axes_ - 1] - row % shape_[axes_ - 1] : 1; }
+  int64_t row_stride() const { return axes_ > 0 ? strides_[axes_ - 1] : 0; }
+
   int64_t count = 1;   // how many rows
   int64_t length = 1;  // elements of a row
   int64_t stride = 1;  // between two elements of a row

@@ -38,15 +38,15 @@ void softmax_rows(const Rows<const T>& x, const Rows<T>& y, int64_t first, int64
 
 template <class T>
 void softmax_tiles(const Rows<const T>& x, const Rows<T>& y, int64_t first, int64_t last) {
-  constexpr int W = kLanes<T>;
   const int64_t n = x.length;
-  T tile[W * W];
-  for (int64_t r = first; r < last; r += W) {
-    const int64_t rows = std::min<int64_t>(W, last - r);
-    load_rows(x, r, rows, tile);
-    const Vec<T> factor = T(1) / sum_exp_tile(tile, n).sum;
-    for (int64_t j = 0; j < n; ++j) store(tile + j * W, load(tile + j * W) * factor);
-    store_rows(tile, y, r, rows);
+  Scratch<T> buffer(n * kLanes<T>);
+  for (int64_t r = first; r < last;) {
+    const int64_t rows = rows_at_once(x, r, last);
+    const Tile<T> tile = target_tile(y, r, rows, buffer.data());
+    const Vec<T> factor = T(1) / sum_exp_tile(load_tile(x, r, rows, buffer.data()), tile, n).sum;
+    for (int64_t j = 0; j < n; ++j) store(tile[j], load(tile[j]) * factor);
+    store_tile(tile, y, r, rows);
+    r += rows;
   }
 }
 
@@ -56,7 +56,7 @@ void softmax_typed(In a, Out out) {
   const Rows<T> y(out);
   if (x.length == 0) return;
   parallel_ranges(x.count, rows_per_task<T>(x.length), [&](int64_t first, int64_t last) {
-    by_row_length<T>(x.length, [&]<int NV>() {
+    by_row_length<T>(x, [&]<int NV>() {
       if constexpr (NV == 0) {
         softmax_tiles(x, y, first, last);
       } else {
@@ -117,17 +117,17 @@ void softmax_backward_rows(const Rows<const T>& g, const Rows<const T>& y, const
 template <class T>
 void softmax_backward_tiles(const Rows<const T>& g, const Rows<const T>& y, const Rows<T>& dx, int64_t first,
                             int64_t last) {
-  constexpr int W = kLanes<T>;
   const int64_t n = y.length;
-  T g_tile[W * W], y_tile[W * W];
-  for (int64_t r = first; r < last; r += W) {
-    const int64_t rows = std::min<int64_t>(W, last - r);
-    load_rows(g, r, rows, g_tile);
-    load_rows(y, r, rows, y_tile);
-    Vec<T> dot{};
-    for (int64_t j = 0; j < n; ++j) dot += load(g_tile + j * W) * load(y_tile + j * W);
-    for (int64_t j = 0; j < n; ++j) store(g_tile + j * W, load(y_tile + j * W) * (load(g_tile + j * W) - dot));
-    store_rows(g_tile, dx, r, rows);
+  Scratch<T> buffer(2 * n * kLanes<T>);
+  T *g_buffer = buffer.data(), *y_buffer = g_buffer + n * kLanes<T>;
+  for (int64_t r = first; r < last;) {
+    const int64_t rows = rows_at_once(y, r, last);
+    const Tile<const T> grad = load_tile(g, r, rows, g_buffer), row = load_tile(y, r, rows, y_buffer);
+    const Tile<T> tile = target_tile(dx, r, rows, g_buffer);
+    const Vec<T> dot = sum_in_parts<T>(n, [&](int64_t j) { return load(grad[j]) * load(row[j]); });
+    for (int64_t j = 0; j < n; ++j) store(tile[j], load(row[j]) * (load(grad[j]) - dot));
+    store_tile(tile, dx, r, rows);
+    r += rows;
   }
 }
 
@@ -137,7 +137,7 @@ void softmax_backward_typed(In grad, In output, Out out) {
   const Rows<T> dx(out);
   if (y.length == 0) return;
   parallel_ranges(y.count, rows_per_task<T>(y.length), [&](int64_t first, int64_t last) {
-    by_row_length<T>(y.length, [&]<int NV>() {
+    by_row_length<T>(y, [&]<int NV>() {
       if constexpr (NV == 0) {
         softmax_backward_tiles(g, y, dx, first, last);
       } else {
