@@ -2,16 +2,19 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import pyengine as pe
 from pyengine.cli import app
+from pyengine.recipes import RECIPES, run
 
 QUICK = ["--epochs", "2", "--hidden", "16"]
 
@@ -115,8 +118,6 @@ def test_divergence_is_explained(tmp_path):
 
 def pe_quiet_overflow():
     """NumPy, where it stands in for a kernel, warns of the overflow that is meant here."""
-    import numpy as np
-
     return np.errstate(all="ignore")
 
 
@@ -130,6 +131,188 @@ def test_keyboard_interrupt_outside_the_loop(tmp_path, monkeypatch):
     result = invoke("train", "digits", "--out", tmp_path / "run")
     assert result.exit_code == 130
     assert result.stderr == "error: interrupted\n"
+
+
+# --- eval, predict, compare
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two quick runs of different widths."""
+    folder = tmp_path_factory.mktemp("runs")
+    for hidden in (16, 32):
+        run(RECIPES["digits"], RECIPES["digits"].defaults.changed(epochs=2, hidden=hidden), folder / f"h{hidden}")
+    return folder
+
+
+def test_eval_measures_what_training_measured(runs):
+    metrics = json.loads((runs / "h16" / "metrics.json").read_text())
+    printed = json.loads(invoke("eval", runs / "h16", "--json").stdout)
+    assert printed["loss"] == metrics["test_loss"]
+    assert printed["accuracy"] == metrics["test_accuracy"]
+    table = np.array(printed["confusion"])
+    assert table.sum() == 269
+    assert np.trace(table) / 269 == printed["accuracy"]
+    best = metrics["history"][metrics["best_epoch"] - 1]
+    assert json.loads(invoke("eval", runs / "h16", "--part", "val", "--json").stdout)["loss"] == best["val_loss"]
+
+    shown = invoke("eval", runs / "h16", "--device", "numpy")
+    assert "test, 269 samples" in shown.stdout
+    assert f"{metrics['test_accuracy']:.4f}" in shown.stdout
+    assert len([line for line in shown.stdout.splitlines() if line.split()[:1] in [[c] for c in "0123456789"]]) >= 10
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "csv", "txt"])
+def test_predict(runs, tmp_path, kind):
+    digits = pe.data.load_digits().tensors
+    pixels, labels = digits[0].numpy()[:20] * 16, digits[1].numpy()[:20]
+    file = tmp_path / f"samples.{kind}"
+    if kind == "npy":
+        np.save(file, pixels.reshape(20, 8, 8).astype(np.uint8))
+    elif kind == "npz":
+        np.savez(file, images=pixels.astype(np.uint8), labels=labels)
+    else:
+        header = ",".join(f"pixel{i}" for i in range(64)) if kind == "csv" else ""
+        np.savetxt(file, pixels, fmt="%g", delimiter="," if kind == "csv" else "\t", header=header, comments="")
+    result = invoke("predict", runs / "h32", file)
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert [row[0] for row in rows] == [str(i) for i in range(20)]
+    assert np.mean([int(row[1]) for row in rows] == labels) >= 0.8
+    lines = [json.loads(line) for line in invoke("predict", runs / "h32", file, "--json").stdout.splitlines()]
+    assert [line["label"] for line in lines] == [row[1] for row in rows]
+    assert all(sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-5) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "1,2,3\n", "digits are images of 8x8 = 64 pixels; these samples are [1, 3]"),
+        ("a.csv", "1,2,3\n1,2\n", "row 2 has 2 values, the first has 3"),
+        ("a.csv", "x,y\n", "no numbers in it"),
+        ("a.csv", "", "no numbers in it"),
+        ("a.csv", ",".join(["255"] * 64), "pixels of digits go from 0 to 16; here from 255 to 255"),
+        ("a.csv", ",".join(["nan"] * 64), "pixels of digits go from 0 to 16; here from nan to nan"),
+        ("a.csv", "1,2,three\n", "could not convert string to float: 'three'"),
+        ("a.npy", "not an array", "a.npy: "),
+        ("a.npz", "not an archive", "a.npz: "),
+    ],
+)
+def test_predict_says_what_is_wrong_with_a_file(runs, tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    result = invoke("predict", runs / "h16", tmp_path / name)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"error: {tmp_path / name}: ")
+    assert message in result.stderr
+
+
+def test_predict_refuses_objects_and_asks_which_array(runs, tmp_path):
+    np.save(tmp_path / "objects.npy", np.array([{"a": 1}], dtype=object))
+    result = invoke("predict", runs / "h16", tmp_path / "objects.npy")
+    assert result.exit_code == 1
+    assert "Object arrays cannot be loaded" in result.stderr
+    np.savez(tmp_path / "two.npz", a=np.zeros(64), b=np.zeros(64))
+    assert "which array? It has a, b" in invoke("predict", runs / "h16", tmp_path / "two.npz").stderr
+    np.save(tmp_path / "words.npy", np.array(["a", "b"]))
+    assert "no numbers in it, but <U1[2]" in invoke("predict", runs / "h16", tmp_path / "words.npy").stderr
+
+
+def test_compare(runs, tmp_path):
+    picture = tmp_path / "both.png"
+    result = invoke("compare", runs / "h16", runs / "h32", "--out", picture)
+    assert result.exit_code == 0, result.output
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    head, *rows = [line.split() for line in result.stdout.splitlines()[:3]]
+    assert head[:2] == ["run", "hidden"]
+    by_name = {row[0]: row for row in rows}
+    assert by_name["h16"][1] == "16"
+    assert by_name["h32"][1] == "32"
+    losses = [float(row[2]) for row in rows]
+    assert losses == sorted(losses)
+    printed = json.loads(invoke("compare", runs / "h16", runs / "h32", "--out", picture, "--json").stdout)
+    assert [entry["settings"]["hidden"] for entry in printed["runs"]] == [16, 32]
+    assert printed["curves"] == str(picture)
+
+
+@pytest.mark.parametrize("command", ["eval", "compare"])
+def test_folders_that_are_no_runs(runs, tmp_path, command):
+    result = invoke(command, tmp_path / "none")
+    assert result.exit_code == 1
+    assert result.stderr == f"error: No such file or directory: {tmp_path}/none/config.json\n"
+
+    shutil.copytree(runs / "h16", tmp_path / "run")
+    (tmp_path / "run" / "config.json").write_text('{"recipe": "cats", "settings": {}}')
+    result = invoke(command, tmp_path / "run")
+    assert result.exit_code == 1
+    assert "config.json: there is no 'cats' (recipes: digits)" in result.stderr
+
+
+def test_damaged_runs(runs, tmp_path):
+    shutil.copytree(runs / "h16", tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").write_text('{"history": 3}')
+    assert "metrics.json: not the figures of a run" in invoke("compare", tmp_path / "run").stderr
+    (tmp_path / "run" / "metrics.json").write_text("{")
+    assert "metrics.json: not JSON" in invoke("compare", tmp_path / "run").stderr
+    shutil.copy(runs / "h32" / "model.safetensors", tmp_path / "run")
+    result = invoke("eval", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "model.safetensors: not the weights of this run" in result.stderr
+    assert "(32, 64)" in result.stderr
+    assert invoke("eval", runs / "h16", "--device", "cuda").exit_code == 2
+    assert invoke("eval", runs / "h16", "--part", "all").exit_code == 2
+
+
+# --- sweep
+
+
+def test_sweep_ranks_on_validation(tmp_path):
+    args = ["sweep", "digits", "--epochs", 2, "--hidden", "4,16", "--lr", "0.05,1e30", "--seeds", "3-4"]
+    result = invoke(*args, "--json", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    trials = json.loads(result.stdout)["trials"]
+    assert [trial["failed"] is None for trial in trials] == [True, True, False, False]
+    assert trials[0]["val_loss"] < trials[1]["val_loss"]
+    assert "seed 3: fit: the loss is" in trials[2]["failed"]
+    assert "test_" not in json.dumps(trials)  # nothing was measured on test data
+    written = json.loads((tmp_path / "sweep.json").read_text())
+    assert sorted(written["trials"], key=str) == sorted(trials, key=str)
+    assert written["seeds"] == [3, 4]
+
+    best = trials[0]["changed"]
+    losses = []
+    for seed in (3, 4):
+        settings = RECIPES["digits"].defaults.changed(seed=seed, **best)
+        history = run(RECIPES["digits"], settings, tmp_path / f"run{seed}").metrics["history"]
+        losses.append(min(row["val_loss"] for row in history))
+    assert trials[0]["val_loss"] == pytest.approx(np.mean(losses), rel=1e-12)
+    assert trials[0]["spread"] == pytest.approx(np.std(losses), rel=1e-9)
+
+
+def test_sweep_prints_a_table(tmp_path):
+    result = invoke("sweep", "digits", "--epochs", 1, "--hidden", "4,8", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "epochs=1 hidden=4  val loss" in result.stdout
+    assert result.stdout.splitlines()[-1] == f"folder  {tmp_path}"
+    again = invoke("sweep", "digits", "--epochs", 1, "--out", tmp_path)
+    assert again.exit_code == 1
+    assert "already holds a sweep" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--lr", "0.1,fast"], "'0.1,fast': numbers with commas between"),
+        (["--hidden", "4.5"], "'4.5': whole numbers with commas between"),
+        (["--hidden", "0"], "hidden is 0; it must be 1 or more"),
+        (["--seeds", "a-b"], "'a-b': seeds as 0,1,2 or 0-2"),
+        (["--seeds", "3-1"], "'3-1' names no seed"),
+        (["--device", "tpu"], "unknown device 'tpu'"),
+    ],
+)
+def test_sweep_usage(args, message):
+    result = invoke("sweep", "digits", *args)
+    assert result.exit_code == 2
+    assert message in flat(result.stderr)
 
 
 # --- in a process of its own

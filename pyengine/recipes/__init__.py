@@ -4,10 +4,9 @@
 """
 
 from . import digits
-from .config import read_config
 from .recipe import Job, Recipe, Settings
 from .run import Result, run
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (digits.RECIPE,)}
 
-__all__ = ["RECIPES", "Job", "Recipe", "Result", "Settings", "read_config", "run"]
+__all__ = ["RECIPES", "Job", "Recipe", "Result", "Settings", "run"]

@@ -1,11 +1,15 @@
 """Handwritten digits: 1,797 images of 8x8 pixels, ten classes, a multi-layer perceptron with one hidden layer."""
 
+import numpy as np
+
 from .. import nn, optim, random
 from ..data import DataLoader, TensorDataset, load_digits, random_split
 from ..train import accuracy
+from ..train.metrics import Array
 from .recipe import Job, Recipe, Settings
 
-PIXELS, CLASSES = 64, 10
+SIDE, INK = 8, 16
+PIXELS, CLASSES = SIDE * SIDE, 10
 SPLIT = [0.70, 0.15, 0.15]
 
 
@@ -27,7 +31,22 @@ def build(settings: Settings) -> Job:
         val=DataLoader(val, batch_size=256),
         test=DataLoader(test, batch_size=256),
         metrics={"accuracy": accuracy},
+        classes=tuple("0123456789"),
     )
+
+
+def prepare(samples: Array) -> Array:
+    """Images of 8x8 pixels with ink from 0 to 16, one or many, flat or not, as the model's inputs: [n, 64], 0 to 1."""
+    pixels = np.asarray(samples, np.float32)
+    if pixels.shape == (SIDE, SIDE) or (pixels.ndim > 1 and pixels[0].size == PIXELS) or pixels.shape == (PIXELS,):
+        pixels = pixels.reshape(-1, PIXELS)
+    else:
+        raise ValueError(
+            f"digits are images of {SIDE}x{SIDE} = {PIXELS} pixels; these samples are {list(pixels.shape)}"
+        )
+    if not (pixels.min() >= 0 and pixels.max() <= INK):  # false for NaN too
+        raise ValueError(f"pixels of digits go from 0 to {INK}; here from {pixels.min():g} to {pixels.max():g}")
+    return pixels / np.float32(INK)
 
 
 RECIPE = Recipe(
@@ -36,4 +55,5 @@ RECIPE = Recipe(
     # Chosen on the validation split, never on the test split: docs/recipes.md has the table of the search.
     defaults=Settings(epochs=40, batch_size=32, lr=0.3, momentum=0.9, weight_decay=1e-4, hidden=128),
     build=build,
+    prepare=prepare,
 )

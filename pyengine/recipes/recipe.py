@@ -8,7 +8,7 @@ from typing import Any
 from .. import backend
 from ..data import DataLoader
 from ..nn import Module
-from ..train.metrics import Metric
+from ..train.metrics import Array, Metric
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that a run needs, built by a recipe from settings."""
+    """Everything that a run needs, built by a recipe from settings; `classes` names those of a classifier."""
 
     model: Module
     loss_fn: Any
@@ -76,13 +76,20 @@ class Job:
     val: DataLoader
     test: DataLoader
     metrics: dict[str, Metric]
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A name, a line that says what is learned, the default settings, and the function that builds the job."""
+    """What `pyengine train NAME` runs.
+
+    summary   a line that says what is learned
+    build     makes the job of some settings
+    prepare   makes the model's inputs of raw samples, as users have them; ValueError where they are not such samples
+    """
 
     name: str
     summary: str
     defaults: Settings
     build: Callable[[Settings], Job]
+    prepare: Callable[[Array], Array]

@@ -13,10 +13,11 @@ from .recipe import Job, Recipe, Settings
 
 @dataclass(frozen=True)
 class Result:
-    """What a run came to: the content of metrics.json, and the folder."""
+    """What a run came to: the content of metrics.json, the folder, and whether Ctrl-C ended it."""
 
     metrics: dict[str, Any]
     folder: Path
+    interrupted: bool = False
 
 
 def run(
@@ -52,7 +53,7 @@ def run(
         times = {"resumed_from_step": resumed_from, "wall_seconds": time.perf_counter() - start}
         metrics = test | summary(trainer, settings) | times | {"history": trainer.history}
         run_folder.write_run(folder, job.model.state_dict(), config, metrics, title(recipe, test))
-    return Result(metrics, folder)
+    return Result(metrics, folder, trainer.interrupted)
 
 
 def reopen(out: Path, recipe: Recipe) -> tuple[Path, Path | None]:

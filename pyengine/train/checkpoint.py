@@ -7,7 +7,6 @@ from typing import Any
 
 from .callbacks import Callback
 from .files import sweep
-from .interrupt import REASON
 from .state import capture, restore
 from .tensor_file import BadFileError, read_tensors, write_tensors
 from .trainer import Trainer
@@ -51,7 +50,7 @@ class Checkpoints(Callback):
 
     def on_fit_end(self, trainer: Trainer, error: BaseException | None) -> None:
         """Write the last one; after an error the last good one stays."""
-        if error is None and (self.every is not None or trainer.stopped == REASON):
+        if error is None and (self.every is not None or trainer.interrupted):
             self.save(trainer)
 
     def save(self, trainer: Trainer) -> Path:

@@ -1,54 +1,80 @@
 """The picture of a run: loss and metrics by epoch."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+Row = dict[str, Any]
+Line = tuple[str, str, list[int], list[float]]  # label, colour, epochs, values
+
 TRAINING, VALIDATION, TEXT, GRID = "#9aa1ab", "#1f6feb", "#4b5563", "#e5e7eb"
+# Okabe and Ito's colours, which are told apart by those who do not see red or green
+SEVERAL = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4b5563", "#a3a300")
 
 
-def draw(history: Sequence[dict[str, Any]], best_epoch: int | None, title: str) -> bytes:
+def draw(history: Sequence[Row], best_epoch: int | None, title: str) -> bytes:
     """A PNG with one panel for the loss and one for each validated metric; the best epoch is marked.
 
     Drawn without a display and without touching matplotlib's global state.
     """
+    metrics = [key for key in history[0] if key.startswith("val_") and key != "val_loss"]
+    figure, panels = _figure(1 + len(metrics), title)
+    epochs = [row["epoch"] for row in history]
+    loss = [("training", TRAINING, epochs, [row["train_loss"] for row in history])]
+    if "val_loss" in history[0]:
+        loss.append(("validation", VALIDATION, epochs, [row["val_loss"] for row in history]))
+    _panel(panels[0], "loss", loss, best_epoch)
+    for panel, key in zip(panels[1:], metrics, strict=True):
+        line = ("validation", VALIDATION, epochs, [row[key] for row in history])
+        _panel(panel, key.removeprefix("val_").replace("_", " "), [line], best_epoch)
+    return _png(figure)
+
+
+def overlay(histories: Mapping[str, Sequence[Row]], title: str) -> bytes:
+    """A PNG with the curves of several runs over each other, by their labels: one panel for each validated figure."""
+    shown = {label: history for label, history in histories.items() if history}
+    keys = list(dict.fromkeys(key for history in shown.values() for key in history[0] if key.startswith("val_")))
+    figure, panels = _figure(max(len(keys), 1), title)
+    for panel, key in zip(panels, keys, strict=False):
+        lines = [
+            (label, SEVERAL[i % len(SEVERAL)], [row["epoch"] for row in history], [row[key] for row in history])
+            for i, (label, history) in enumerate(shown.items())
+            if key in history[0]
+        ]
+        _panel(panel, key.replace("val_", "validation ").replace("_", " "), lines, None)
+    return _png(figure)
+
+
+def _figure(panels: int, title: str) -> tuple[Any, Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    metrics = [key for key in history[0] if key.startswith("val_") and key != "val_loss"]
-    figure = Figure(figsize=(5.4 * (1 + len(metrics)), 3.8), dpi=150)
+    figure = Figure(figsize=(5.4 * panels, 3.8), dpi=150)
     FigureCanvasAgg(figure)
     figure.set_layout_engine("constrained", w_pad=0.15, h_pad=0.1)
     figure.suptitle(title, x=0.015, ha="left", fontsize=12, fontweight="bold", color="#111827")
-    panels = figure.subplots(1, 1 + len(metrics), squeeze=False)[0]
-    epochs = [row["epoch"] for row in history]
+    return figure, figure.subplots(1, panels, squeeze=False)[0]
 
-    loss = {"training": [row["train_loss"] for row in history]}
-    if "val_loss" in history[0]:
-        loss["validation"] = [row["val_loss"] for row in history]
-    _panel(panels[0], "loss", epochs, loss, best_epoch)
-    for panel, key in zip(panels[1:], metrics, strict=True):
-        name = key.removeprefix("val_").replace("_", " ")
-        _panel(panel, name, epochs, {"validation": [row[key] for row in history]}, best_epoch)
 
+def _png(figure: Any) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
-def _panel(axes: Any, name: str, epochs: list[int], lines: dict[str, list[float]], best: int | None) -> None:
+def _panel(axes: Any, name: str, lines: Sequence[Line], best: int | None) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    for label, values in lines.items():
-        colour = VALIDATION if label == "validation" else TRAINING
+    for label, colour, epochs, values in lines:
         axes.plot(epochs, values, color=colour, linewidth=1.8, label=label, marker="o" if len(values) == 1 else None)
-    everything = [value for values in lines.values() for value in values]
-    if name == "loss" and min(everything) > 0 and max(everything) > 20 * min(everything):
+    everything = [value for _, _, _, values in lines for value in values]
+    if name.endswith("loss") and min(everything) > 0 and max(everything) > 20 * min(everything):
         _log_scale(axes)  # a loss that falls by orders of magnitude would hug the axis
     if best is not None:
-        value = lines["validation"][epochs.index(best)]
-        axes.plot([best], [value], "o", color=VALIDATION, markersize=7, markeredgecolor="white", zorder=3)
-        axes.set_title(f"best epoch {best}: {value:.4f}", loc="right", fontsize=9, color=VALIDATION)
+        _, colour, epochs, values = lines[-1]
+        value = values[epochs.index(best)]
+        axes.plot([best], [value], "o", color=colour, markersize=7, markeredgecolor="white", zorder=3)
+        axes.set_title(f"best epoch {best}: {value:.4f}", loc="right", fontsize=9, color=colour)
     axes.set_title(name, loc="left", fontsize=11, color=TEXT)
     axes.set_xlabel("epoch", color=TEXT)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))

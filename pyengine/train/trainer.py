@@ -13,7 +13,7 @@ from ..autograd import no_grad
 from ..nn import Module
 from ..tensor import Tensor
 from .callbacks import Callback
-from .interrupt import finish_step_on_ctrl_c
+from .interrupt import REASON, finish_step_on_ctrl_c
 from .metrics import Metric
 
 Row = dict[str, Any]
@@ -204,6 +204,11 @@ class Trainer:
     def stop(self, reason: str) -> None:
         """End the training after the step that runs; `stopped` will say why."""
         self.stopped = self.stopped or reason
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was Ctrl-C that ended the last `fit`."""
+        return self.stopped == REASON
 
     def restore_best(self) -> None:
         """Give the model the weights of the best epoch; RuntimeError where no epoch was validated."""

@@ -1,0 +1,128 @@
+"""`pyengine eval`, `predict` and `compare`: what to do with runs that are done."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import pyengine as pe
+
+from .common import AsJson, DeviceName, Threads, console, fail, messages, output
+
+
+class Part(StrEnum):
+    """A part of the data."""
+
+    test = "test"
+    val = "val"
+    train = "train"
+
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that pyengine train wrote.")]
+
+
+def evaluate(
+    folder: RunFolder,
+    part: Annotated[Part, typer.Option(help="Which part of the data.")] = Part.test,
+    device: DeviceName = None,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the weights of a run again.
+
+    The split is made anew from the run's seed, so test data are those that it never saw. For a classifier also shows
+    which class was taken for which.
+    """
+    from ..recipes import RECIPES, inspect
+    from . import tables
+
+    with messages():
+        _set_threads(threads)
+        _, settings, job = inspect.load_job(folder, RECIPES, _known(device))
+        figures, counts = inspect.evaluate(job, settings, part.value)
+        if as_json:
+            confusion = None if counts is None else counts.tolist()
+            typer.echo(json.dumps({"part": part.value, **figures, "confusion": confusion}))
+            return
+        samples = len(getattr(job, part.value).dataset)
+        console().print(tables.figures_table(figures, samples, part.value))
+        if counts is not None:
+            console().print(tables.confusion_table(counts, job.classes))
+
+
+def predict(
+    folder: RunFolder,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Samples: .npy, .npz, or text with a row for each.")],
+    device: DeviceName = None,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let the model of a run answer for samples in a file.
+
+    Prints a line for each: its number, the answer and, for a classifier, how sure it is. Samples are as the recipe's
+    data are before anything is done to them; digits: 64 pixels, or 8x8, from 0 to 16.
+    """
+    from ..recipes import RECIPES, inspect
+
+    with messages():
+        _set_threads(threads)
+        recipe, settings, job = inspect.load_job(folder, RECIPES, _known(device))
+        samples = inspect.read_samples(file)
+        try:
+            recipe.prepare(samples)
+        except ValueError as error:
+            fail(f"{file}: {error}")
+        for number, answer in enumerate(inspect.predict(recipe, job, samples, settings.device)):
+            typer.echo(_line(number, answer, job.classes, as_json))
+
+
+def _line(number: int, answer: Any, classes: tuple[str, ...], as_json: bool) -> str:
+    """One prediction, as text or as a JSON object."""
+    if not classes:
+        return json.dumps({"sample": number, "value": answer.tolist()}) if as_json else f"{number}  {answer}"
+    best = int(answer.argmax())
+    if not as_json:
+        return f"{number}  {classes[best]}  {answer[best]:.4f}"
+    probabilities = dict(zip(classes, answer.tolist(), strict=True))
+    return json.dumps({"sample": number, "label": classes[best], "probabilities": probabilities})
+
+
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders that pyengine train wrote.")],
+    out: Annotated[Path, output("Where the picture with all curves goes.")] = Path("compare.png"),
+    as_json: AsJson = False,
+) -> None:
+    """Compare runs: a table, the best test loss first, and a picture of their curves over each other."""
+    from ..recipes import RECIPES, inspect
+    from ..train.curves import overlay
+    from ..train.files import write_atomically
+    from . import tables
+
+    with messages():
+        found = [inspect.read_run(folder, RECIPES) for folder in folders]
+        names = inspect.labels(found)
+        histories = {name: run.metrics["history"] for name, run in zip(names, found, strict=True)}
+        write_atomically(out, overlay(histories, f"{len(found)} runs"))
+        if as_json:
+            keep = [{"folder": str(r.folder), "settings": vars(r.settings), "test": r.tests} for r in found]
+            typer.echo(json.dumps({"runs": keep, "curves": str(out)}))
+            return
+        console().print(tables.comparison_table(found))
+        typer.echo(f"curves  {out}")
+
+
+def _set_threads(threads: int | None) -> None:
+    if threads is not None:
+        pe.set_num_threads(threads)
+
+
+def _known(device: str | None) -> str | None:
+    """A device that there is; wrong usage where there is none of that name."""
+    if device is not None:
+        try:
+            pe.device(device)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--device") from None
+    return device
