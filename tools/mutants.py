@@ -5,6 +5,7 @@ clang-format's spacing tells a binary operator from anything else. Python is cha
 """
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,8 +40,9 @@ PERFORMANCE = (
     (rf"constexpr (int|int64_t|size_t) ({SIZES}) =", "the size itself"),
     (
         rf"[<>]=? \S*({SIZES})\b|\b({SIZES}) [<>]",
-        "a comparison with such a size chooses between ways to the same result",
+        "with such a size: chooses between two ways to the same result",
     ),
+    (r"select\(([\w.\[\]]+) > ([\w.\[\]]+), \1, \2\)", "a maximum: of two equal numbers either will do"),
     (r"constexpr int kTreeDepth|levels_\[64\]|kRandomSlack", "room that may be larger"),
     (r"alignas\(|__builtin_prefetch|cut\.chunk =|cut\.depth =|cut\.pack_a =|int64_t bytes =|int64_t wanted =", "speed"),
     (r"across \*= 2|along \*= 2|while \(across|columns >= 2 \* rows|rows > 4 \*|columns > 2 \*", "how many tasks"),
@@ -115,9 +117,12 @@ OPERATORS: dict[type, type] = {
 
 def in_python(path: str, text: str) -> Iterator[Mutant]:
     """All mutants of the functions that compute, and of where the records say that saved values come from."""
-    starts = [0]
-    for line in text.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
+    lines = text.splitlines(keepends=True)
+    starts = list(itertools.accumulate(map(len, lines), initial=0))
+
+    def place(line: int, column: int) -> int:  # the tree counts columns in bytes
+        return starts[line - 1] + len(lines[line - 1].encode()[:column].decode())
+
     for top in ast.parse(text).body:
         if isinstance(top, ast.FunctionDef) and not LEFT_ALONE.search(top.name):
             roots: list[ast.AST] = [s for s in top.body if not isinstance(s, ast.Raise)]
@@ -127,11 +132,7 @@ def in_python(path: str, text: str) -> Iterator[Mutant]:
             continue
         for node in (n for root in roots for n in _inside(root)):
             for new in _changes(node):
-                start = starts[node.lineno - 1] + len(
-                    text.splitlines()[node.lineno - 1].encode()[: node.col_offset].decode()
-                )
-                end_line = text.splitlines()[node.end_lineno - 1]
-                end = starts[node.end_lineno - 1] + len(end_line.encode()[: node.end_col_offset].decode())
+                start, end = place(node.lineno, node.col_offset), place(node.end_lineno, node.end_col_offset)
                 yield Mutant(path, node.lineno, start, end, text[start:end], f"({new})")
 
 

@@ -5,10 +5,10 @@
     python tools/mutate.py --sample 10 --seed 3 --only 'matmul|ops/'
     python tools/mutate.py --list              all mutants, without running any
 
-Works on a copy of the tracked files. A change of C++ is built for one instruction set level, into a build folder that is
-kept; then the tests of the kernels or operations concerned run, and if they pass, all tests of these layers. A mutant is
-caught where a test fails, crashes or hangs; one that does not compile counts neither way and is replaced by another.
-Which places are left alone, and why, is said in tools/mutants.py. Exit status 1 below 95 % caught.
+Works on a copy of the tracked files. A change of C++ is built for one instruction set level, into a build folder that
+is kept; then the tests of the kernels or operations concerned run, and if they pass, all tests of these layers. A
+mutant is caught where a test fails, crashes or hangs; one that does not compile counts neither way and is replaced by
+another. Which places are left alone, and why, is said in tools/mutants.py. Exit status 1 below 95 % caught.
 """
 
 import argparse

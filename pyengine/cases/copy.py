@@ -31,6 +31,7 @@ def _draw_signed(pick: Pick) -> Call:
 _LISTED_COPY = (
     *(Call((Operand((3, 37, 70), _castable),), {"dtype": dtype}) for dtype in ALL),
     Call((Operand((70_001,), _castable),), {"dtype": float32}),
+    Call((Operand((3, 65, 129), _castable),), {"dtype": float32}),  # one more than whole tiles of a transpose
     Call((Operand((257, 300), _castable),), {"dtype": float16}),
     Call((Operand((0, 3), _castable),), {"dtype": int64}),
     Call((Operand((), _castable),), {"dtype": float64}),

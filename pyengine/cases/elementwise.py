@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array
-from .case import NUMBERS, Call, Cases, Operand, Pick, Values, nonzero, real, wrong
+from .case import NUMBERS, Call, Cases, Operand, Pick, Values, nonzero, real, wide, wrong
 
 
 def _binary(left: Values = real, right: Values = real) -> Any:
@@ -116,6 +116,9 @@ RELU_BACKWARD = Cases(
     aliases=(0, 1),
     oracle=_torch_relu_backward,
     mistake=wrong(((2,), "f4"), ((3,), "f4")),
+)
+EXP_KERNEL = Cases(
+    "exp", _unary(wide), (*_listed_unary(), *_listed_unary(wide)), error=_two_ulp, exact=False, aliases=(0,)
 )
 EXP = Cases(
     "exp",
