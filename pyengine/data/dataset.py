@@ -20,6 +20,16 @@ class Dataset(Protocol[Sample_co]):
 
     A sample is a tensor, array or number, or a tuple or dict of such. Any class with these two methods will do.
     One that can also hand over many samples faster than one by one has a `gather(indices)`, which returns the batch.
+
+    >>> from pyengine.data import DataLoader
+    >>> class Squares(Dataset):
+    ...     def __len__(self):
+    ...         return 5
+    ...
+    ...     def __getitem__(self, index):
+    ...         return index, index * index
+    >>> next(iter(DataLoader(Squares(), batch_size=3)))
+    (tensor([0, 1, 2]), tensor([0, 1, 4]))
     """
 
     def __len__(self) -> int: ...
@@ -29,7 +39,15 @@ class Dataset(Protocol[Sample_co]):
 
 @runtime_checkable
 class IterableDataset(Protocol[Sample_co]):
-    """Samples that come one after the other, from a stream or a file too large to count: iterating starts afresh."""
+    """Samples that come one after the other, from a stream or a file too large to count: iterating starts afresh.
+
+    >>> from pyengine.data import DataLoader
+    >>> class Countdown(IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter([3, 2, 1])
+    >>> list(DataLoader(Countdown(), batch_size=2))
+    [tensor([3, 2]), tensor([1])]
+    """
 
     def __iter__(self) -> Iterator[Sample_co]: ...
 

@@ -5,9 +5,8 @@
 >>> schedule = optim.lr_scheduler.StepLR(optimizer, step_size=10)
 """
 
-from . import schedules as lr_scheduler
-from .optimizer import Optimizer
-from .schedules import (
+from . import lr_scheduler
+from .lr_scheduler import (
     CosineAnnealingLR,
     ExponentialLR,
     LambdaLR,
@@ -19,6 +18,7 @@ from .schedules import (
     SequentialLR,
     StepLR,
 )
+from .optimizer import Optimizer
 from .sgd import SGD
 
 __all__ = [

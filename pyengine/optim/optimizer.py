@@ -35,6 +35,20 @@ class Optimizer:
 
     `param_groups` is a list of dicts, each holding "params" and the settings; change a setting there and the next step
     uses it. `state` maps a parameter to a dict of tensors (momentum, for example), made when first needed.
+
+    >>> import pyengine as pe
+    >>> class SignDescent(Optimizer):  # one step of lr against the sign of the gradient
+    ...     def __init__(self, params, lr=0.1):
+    ...         super().__init__(params, {"lr": lr})
+    ...
+    ...     def update(self, group, bucket):
+    ...         for array, grad in zip(bucket.arrays, bucket.grads):
+    ...             array -= group["lr"] * np.sign(grad)
+    >>> w = pe.tensor([1.0, -2.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> SignDescent([w], lr=0.5).step()
+    >>> w.detach()
+    tensor([ 0.5, -1.5])
     """
 
     def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:

@@ -21,18 +21,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .optimizer import Group, Optimizer
-from .plateau import ReduceLROnPlateau
-
-__all__ = [
-    "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "OneCycleLR",
-    "ReduceLROnPlateau", "SequentialLR", "StepLR",
-]  # fmt: skip
 
 
 class LRScheduler:
     """The base of all schedules. A subclass defines `lr_at(t, base)`.
 
     `last_epoch` counts the steps taken. The rates that the optimizer was made with stay in its groups as "initial_lr".
+
+    >>> from pyengine import nn, optim
+    >>> class Halving(LRScheduler):
+    ...     def lr_at(self, t, base):
+    ...         return base / 2**t
+    >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
+    >>> schedule = Halving(optimizer)
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.5]
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -115,7 +119,13 @@ class LambdaLR(LRScheduler):
 
 
 class StepLR(LRScheduler):
-    """base · gamma^⌊t / step_size⌋: times gamma every step_size steps."""
+    """base · gamma^⌊t / step_size⌋: times gamma every step_size steps.
+
+    >>> from pyengine import nn, optim
+    >>> schedule = optim.StepLR(optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0), step_size=2)
+    >>> [round(schedule.lr_at(t, 1.0), 3) for t in range(5)]
+    [1.0, 1.0, 0.1, 0.1, 0.01]
+    """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         self._require(step_size >= 1, f"step_size counts steps, from 1 on, not {step_size}")
@@ -128,7 +138,13 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """base · gamma^(how many milestones are reached): times gamma at each of them."""
+    """base · gamma^(how many milestones are reached): times gamma at each of them.
+
+    >>> from pyengine import nn, optim
+    >>> schedule = optim.MultiStepLR(optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0), milestones=[1, 3])
+    >>> [round(schedule.lr_at(t, 1.0), 3) for t in range(5)]
+    [1.0, 0.1, 0.1, 0.01, 0.01]
+    """
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
         self._require(list(milestones) == sorted(milestones), f"milestones must rise, not be {list(milestones)}")
@@ -141,7 +157,13 @@ class MultiStepLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """base · gamma^t: times gamma at each step."""
+    """base · gamma^t: times gamma at each step.
+
+    >>> from pyengine import nn, optim
+    >>> schedule = optim.ExponentialLR(optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0), gamma=0.5)
+    >>> [round(schedule.lr_at(t, 1.0), 3) for t in range(4)]
+    [1.0, 0.5, 0.25, 0.125]
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
         self.gamma = gamma
@@ -153,7 +175,13 @@ class ExponentialLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """A warm-up: base times a factor that goes straight from start_factor to end_factor in total_iters steps."""
+    """A warm-up: base times a factor that goes straight from start_factor to end_factor in total_iters steps.
+
+    >>> from pyengine import nn, optim
+    >>> schedule = optim.LinearLR(optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0), start_factor=0.2, total_iters=4)
+    >>> [round(schedule.lr_at(t, 1.0), 3) for t in range(6)]
+    [0.2, 0.4, 0.6, 0.8, 1.0, 1.0]
+    """
 
     def __init__(
         self, optimizer: Optimizer, start_factor: float = 1.0 / 3.0, end_factor: float = 1.0, total_iters: int = 5
@@ -174,6 +202,11 @@ class CosineAnnealingLR(LRScheduler):
     """Down from base to eta_min in T_max steps along half a cosine (and, if stepped on, up again, and so on).
 
     I. Loshchilov, F. Hutter, "SGDR: Stochastic gradient descent with warm restarts" (2017), eq. 5, without restarts.
+
+    >>> from pyengine import nn, optim
+    >>> schedule = optim.CosineAnnealingLR(optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0), T_max=4)
+    >>> [round(schedule.lr_at(t, 1.0), 3) for t in range(5)]
+    [1.0, 0.854, 0.5, 0.146, 0.0]
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803 (PyTorch's name)
@@ -183,7 +216,7 @@ class CosineAnnealingLR(LRScheduler):
 
     def lr_at(self, t: int, base: float) -> float:
         """eta_min + (base - eta_min) · (1 + cos(π·t / T_max)) / 2"""
-        return _cosine(base, self.eta_min, t / self.T_max)
+        return cosine(base, self.eta_min, t / self.T_max)
 
 
 class SequentialLR(LRScheduler):
@@ -219,80 +252,6 @@ class SequentialLR(LRScheduler):
         return self.schedulers[turn].lr_at(t - (self.milestones[turn - 1] if turn else 0), base)
 
 
-class OneCycleLR(LRScheduler):
-    """Up from max_lr / div_factor to max_lr in the share pct_start of the steps, then down to start / final_div_factor.
-
-    Meant to be stepped once for each batch: total_steps = epochs · len(loader). Unless cycle_momentum=False, the
-    momentum (or the first of the betas) goes the opposite way, from max_momentum to base_momentum and back.
-
-    L. N. Smith, N. Topin, "Super-convergence" (2018); in two phases, like PyTorch's.
-    """
-
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        max_lr: float | Sequence[float],
-        total_steps: int,
-        pct_start: float = 0.3,
-        anneal_strategy: str = "cos",
-        cycle_momentum: bool = True,
-        base_momentum: float = 0.85,
-        max_momentum: float = 0.95,
-        div_factor: float = 25.0,
-        final_div_factor: float = 1e4,
-    ) -> None:
-        self._require(total_steps >= 1, f"total_steps counts steps, from 1 on, not {total_steps}")
-        self._require(0 <= pct_start <= 1, f"pct_start is a share, in [0, 1], not {pct_start}")
-        known = anneal_strategy in ("cos", "linear")
-        self._require(known, f"anneal_strategy is 'cos' or 'linear', not {anneal_strategy!r}")
-        groups = optimizer.param_groups
-        self.max_lrs = list(max_lr) if isinstance(max_lr, Sequence) else [max_lr] * len(groups)
-        fits = len(self.max_lrs) == len(groups)
-        self._require(fits, f"{len(self.max_lrs)} values of max_lr for {len(groups)} parameter groups")
-        cycles = all("momentum" in group or "betas" in group for group in groups)
-        self._require(cycles or not cycle_momentum, "there is no momentum to cycle; pass cycle_momentum=False")
-        self.total_steps, self.pct_start = total_steps, pct_start
-        self.anneal = _cosine if anneal_strategy == "cos" else _line
-        self.momenta = (max_momentum, base_momentum) if cycle_momentum else None
-        self.final_div_factor = final_div_factor
-        for group, top in zip(groups, self.max_lrs, strict=True):
-            group["initial_lr"] = top / div_factor
-        super().__init__(optimizer)
-
-    def step(self) -> None:
-        """Count one step and set what follows from it; ValueError after total_steps."""
-        t = self.last_epoch + 1
-        self._require(t <= self.total_steps, f"stepped {t} times, but total_steps is {self.total_steps}")
-        super().step()
-
-    def _apply(self) -> None:
-        for group, base, top in zip(self._groups(), self.base_lrs, self.max_lrs, strict=True):
-            group["lr"] = self._phase(base, top, base / self.final_div_factor)
-            if self.momenta is not None:
-                high, low = self.momenta
-                _set_momentum(group, self._phase(high, low, high))
-
-    def _phase(self, start: float, middle: float, end: float) -> float:
-        """Where a value is now that goes from `start` over `middle` to `end`."""
-        turn, last = self.pct_start * self.total_steps - 1, self.total_steps - 1
-        t = min(self.last_epoch, last)
-        if t <= turn:
-            return self.anneal(start, middle, t / turn if turn else 0.0)
-        return self.anneal(middle, end, (t - turn) / (last - turn))
-
-
-def _cosine(start: float, end: float, done: float) -> float:
+def cosine(start: float, end: float, done: float) -> float:
     """From `start` to `end` along half a cosine; `done` is the share of the way."""
     return end + (start - end) * (1.0 + math.cos(math.pi * done)) / 2.0
-
-
-def _line(start: float, end: float, done: float) -> float:
-    """From `start` to `end` straight; `done` is the share of the way."""
-    return start + (end - start) * done
-
-
-def _set_momentum(group: Group, momentum: float) -> None:
-    if "betas" in group:
-        group["betas"] = (momentum, *group["betas"][1:])
-    else:
-        group["momentum"] = momentum
