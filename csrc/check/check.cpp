@@ -13,6 +13,7 @@
 #include <cstring>
 #include <thread>
 
+#include "check/generic.h"
 #include "core/linked_core.h"
 #include "core/memory_pool.h"
 #include "core/thread_pool.h"
@@ -61,14 +62,23 @@ std::vector<Check>& all_checks() {
   return all;
 }
 
-// The checks in the order of the kernel table, and a failure for each kernel that has none.
+// The checks in the order of the kernel table; a kernel that has none gets the generic one, or a failure.
 std::vector<Check> checks_of_table(Report& report) {
   std::vector<Check> ordered;
   for_each_kernel([&](const auto& kernel) {
     const size_t before = ordered.size();
     for (const Check& check : all_checks())
       if (std::strcmp(check.kernel, kernel.name) == 0) ordered.push_back(check);
-    if (ordered.size() == before) report.fail(std::string(kernel.name) + ": has no check in csrc/check");
+    if (ordered.size() > before) return;
+    using G = Generic<std::decay_t<decltype(kernel)>>;
+    if constexpr (G::kInputs > 0) {
+      if (kernel.elementwise) {
+        G::name = kernel.name;
+        ordered.push_back({kernel.name, G::run});
+        return;
+      }
+    }
+    report.fail(std::string(kernel.name) + ": has no check in csrc/check");
   });
   return ordered;
 }
