@@ -62,8 +62,9 @@ inline void copy_items(char* to, int64_t to_stride, const char* from, int64_t fr
   int64_t i = 0;
   if (to_stride == kSize) {
     if (from_stride == 0) {
-      const Item item = read<Item>(from);
-      for (; i < n; ++i) std::memcpy(to + i * kSize, &item, kSize);
+      const auto v = read<Item>(from) - Lanes<Item, kLanes<Item>>{};
+      for (; i + kLanes<Item> <= n; i += kLanes<Item>) std::memcpy(to + i * kSize, &v, sizeof(v));
+      if (i < n) std::memcpy(to + i * kSize, &v, static_cast<size_t>(n - i) * kSize);
       return;
     }
     if (from_stride == 2 * kSize) i = copy_even<Item>(to, from, n);

@@ -111,7 +111,7 @@ struct ColumnReduction : LaneReduction<R> {
     template <int kRows>
     void push(const TIn* const* rows, int64_t n) {
       TAcc* top = strips_[depth_++];
-      if (n + kN <= width_) std::fill(top, top + width_, R::identity());
+      std::fill(top + n, top + std::max(n, width_), R::identity());
       leaf<kRows>(rows, n, top);
       for (uint64_t bits = count_++; bits & 1; bits >>= 1) pop();
     }

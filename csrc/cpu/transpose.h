@@ -1,11 +1,12 @@
 // Turning a matrix over in memory: to[c][r] = from[r][c], for items of 1, 2, 4 or 8 bytes.
 //
 // A plain double loop walks one side with a stride, so it uses one item of each cache line it fetches. Here a small
-// square of K × K items, K items to a 16-byte vector, is turned over in registers: log2 K rounds, each of which
-// interleaves vector i with vector i + K/2. Squares are taken a cache line wide and high, by way of a buffer, so that a
-// line is read and written once even where rows are a power of two apart and would drive each other out of the cache.
+// square of K × K items, K items to a vector, is turned over in registers: log2 K rounds, each of which
+// interleaves vector i with vector i + K/2. Squares are taken a cache line wide and high, so that a line is read and
+// written once; by way of a buffer where the output's rows would drive each other out of the cache.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -17,6 +18,7 @@ namespace pe::cpu {
 namespace detail {
 
 inline constexpr int64_t kLineBytes = 64;
+inline constexpr int64_t kCrowdedStride = 4096;  // lines so far apart share one set of an L1 cache of 64 sets
 
 template <class V, size_t... i>
 inline V interleave_low(V a, V b, std::index_sequence<i...>) {
@@ -31,7 +33,8 @@ inline V interleave_high(V a, V b, std::index_sequence<i...>) {
 template <class Item>
 struct Transpose {
   static constexpr int64_t kSize = sizeof(Item);
-  static constexpr int64_t K = 16 / kSize;
+  static constexpr int64_t kVector = kSize == 8 ? std::min(kVecBytes, 32) : 16;
+  static constexpr int64_t K = kVector / kSize;
   static constexpr int64_t kLine = kLineBytes / kSize;
 
   char* to;
@@ -43,7 +46,7 @@ struct Transpose {
   void square(char* into, int64_t into_stride, int64_t row, int64_t column) const {
     using V = Lanes<Item, static_cast<int>(K)>;
     V rows[K], next[K];
-    for (int64_t i = 0; i < K; ++i) std::memcpy(&rows[i], from + (row + i) * from_stride + column * kSize, 16);
+    for (int64_t i = 0; i < K; ++i) std::memcpy(&rows[i], from + (row + i) * from_stride + column * kSize, kVector);
     for (int64_t width = 1; width < K; width *= 2) {
       for (int64_t i = 0; i < K / 2; ++i) {
         next[2 * i] = interleave_low(rows[i], rows[i + K / 2], std::make_index_sequence<K>{});
@@ -51,10 +54,16 @@ struct Transpose {
       }
       for (int64_t i = 0; i < K; ++i) rows[i] = next[i];
     }
-    for (int64_t i = 0; i < K; ++i) std::memcpy(into + i * into_stride, &rows[i], 16);
+    for (int64_t i = 0; i < K; ++i) std::memcpy(into + i * into_stride, &rows[i], kVector);
   }
 
   void line_square(int64_t row, int64_t column) const {
+    if (to_stride % kCrowdedStride != 0) {
+      char* into = to + column * to_stride + row * kSize;
+      for (int64_t r = 0; r < kLine; r += K)
+        for (int64_t c = 0; c < kLine; c += K) square(into + c * to_stride + r * kSize, to_stride, row + r, column + c);
+      return;
+    }
     alignas(64) char buffer[kLine][kLineBytes];
     for (int64_t r = 0; r < kLine; r += K)
       for (int64_t c = 0; c < kLine; c += K) square(&buffer[c][r * kSize], kLineBytes, row + r, column + c);
