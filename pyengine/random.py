@@ -1,6 +1,6 @@
 """Random numbers: counter-based, so that a seed gives the same numbers on every device."""
 
-import secrets
+import os
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ class Generator:
     """
 
     def __init__(self, seed: int | None = None) -> None:
-        self.manual_seed(secrets.randbits(32) if seed is None else seed)
+        self.manual_seed(int.from_bytes(os.urandom(4), "little") if seed is None else seed)
 
     def manual_seed(self, seed: int) -> "Generator":
         """Start the stream of `seed`, an int in [0, 2**63), from its beginning."""

@@ -1,6 +1,6 @@
 """The data set that comes with the package."""
 
-from importlib import resources
+import os
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def load_digits(flatten: bool = True) -> TensorDataset:
     >>> images.shape, labels.shape
     ((1797, 64), (1797,))
     """
-    with resources.files(__package__).joinpath("files/digits.npz").open("rb") as file, np.load(file) as arrays:
+    with np.load(os.path.join(os.path.dirname(__file__), "files", "digits.npz")) as arrays:
         images, labels = arrays["images"], arrays["labels"]
     shape = (len(images), 64) if flatten else (len(images), 1, 8, 8)
     return TensorDataset(np.divide(images, 16, dtype=np.float32).reshape(shape), labels.astype(np.int64))
