@@ -394,6 +394,8 @@ def test_one_order_only():
         DataLoader(numbers(3), shuffle=True, sampler=[0])
     with pytest.raises(ValueError, match="sampler and batch_sampler each fix the order"):
         DataLoader(numbers(3), sampler=[0], batch_sampler=[[0]])
+    with pytest.raises(ValueError, match="batch_sampler makes the batches; leave out batch_size and drop_last"):
+        DataLoader(numbers(3), batch_size=2, batch_sampler=[[0]])
     with pytest.raises(ValueError, match="0 samples make no batch of 1"):
         DataLoader(numbers(3), sampler=[])
 
@@ -498,6 +500,15 @@ def test_a_state_between_two_walks_starts_a_new_one():
     b = DataLoader(numbers(9), 2, shuffle=True, seed=7)
     b.load_state_dict(state)
     assert seen(a) == seen(b)
+
+
+def test_a_state_saved_right_after_loading_is_the_loaded_one():
+    a = DataLoader(numbers(9), 2, shuffle=True, seed=0)
+    next(iter(a))
+    b = DataLoader(numbers(9), 2, shuffle=True, seed=7)
+    b.load_state_dict(a.state_dict())
+    assert b.state_dict() == a.state_dict()
+    assert len(list(b)) == 4
 
 
 def test_an_iterable_data_set_resumes_by_skipping():

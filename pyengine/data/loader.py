@@ -57,6 +57,8 @@ class DataLoader:
             raise ValueError(f"DataLoader: prefetch is a number of batches, an int from 0 on, not {prefetch!r}")
         orders = {"shuffle": shuffle, "sampler": sampler is not None, "batch_sampler": batch_sampler is not None}
         _check_order(dataset, [name for name, given in orders.items() if given])
+        if batch_sampler is not None and (batch_size != 1 or drop_last):
+            raise ValueError("DataLoader: batch_sampler makes the batches; leave out batch_size and drop_last")
         self.dataset = dataset
         self.batch_size = int(batch_size)
         self.drop_last = drop_last
@@ -150,7 +152,11 @@ class DataLoader:
         """
         own = self._source if self._source is not default_generator else None
         length = None if self.batch_sampler is None else len(self)
-        return {**self._walk, "length": length, "generator": None if own is None else own.state.tolist()}
+        return {
+            **(self._resumed or self._walk),
+            "length": length,
+            "generator": None if own is None else own.state.tolist(),
+        }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Let the next walk go on where `state_dict()` was taken. ValueError where it is of another kind of loader."""
