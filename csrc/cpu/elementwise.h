@@ -48,9 +48,9 @@ struct Loop {
     const auto last = to_stored<TOut, kN>(f(in.at(n - kN)...));
     for (int64_t i = 0; i + kN <= n; i += kN) {
       const auto v = to_stored<TOut, kN>(f(in.at(i)...));
-      std::memcpy(out + i, &v, sizeof(v));
+      store_lanes<Stored<TOut>, kN>(out + i, v);
     }
-    std::memcpy(out + n - kN, &last, sizeof(last));
+    store_lanes<Stored<TOut>, kN>(out + n - kN, last);
   }
 
   // Chooses, input by input, the loop that reads it as a stream or as a constant.

@@ -38,8 +38,8 @@ inline int64_t copy_even(char* to, const char* from, int64_t n) {
   for (; i + kN < n; i += kN) {  // the last lane read is item 2·(i + kN) - 1, which exists if item i + kN does
     const char* p = from + 2 * i * static_cast<int64_t>(sizeof(Item));
     const auto v =
-        even_lanes(read<Lanes<Item, kN>>(p), read<Lanes<Item, kN>>(p + kVecBytes), std::make_index_sequence<kN>{});
-    std::memcpy(to + i * static_cast<int64_t>(sizeof(Item)), &v, sizeof(v));
+        even_lanes(load_lanes<Item, kN>(p), load_lanes<Item, kN>(p + kVecBytes), std::make_index_sequence<kN>{});
+    store_lanes<Item, kN>(to + i * static_cast<int64_t>(sizeof(Item)), v);
   }
   return i;
 }
@@ -50,8 +50,8 @@ inline int64_t copy_reversed(char* to, const char* from, int64_t n) {
   int64_t i = 0;
   for (; i + kN <= n; i += kN) {
     const char* p = from - (i + kN - 1) * static_cast<int64_t>(sizeof(Item));
-    const auto v = reversed_lanes(read<Lanes<Item, kN>>(p), std::make_index_sequence<kN>{});
-    std::memcpy(to + i * static_cast<int64_t>(sizeof(Item)), &v, sizeof(v));
+    const auto v = reversed_lanes(load_lanes<Item, kN>(p), std::make_index_sequence<kN>{});
+    store_lanes<Item, kN>(to + i * static_cast<int64_t>(sizeof(Item)), v);
   }
   return i;
 }
@@ -63,7 +63,7 @@ inline void copy_items(char* to, int64_t to_stride, const char* from, int64_t fr
   if (to_stride == kSize) {
     if (from_stride == 0) {
       const auto v = read<Item>(from) - Lanes<Item, kLanes<Item>>{};
-      for (; i + kLanes<Item> <= n; i += kLanes<Item>) std::memcpy(to + i * kSize, &v, sizeof(v));
+      for (; i + kLanes<Item> <= n; i += kLanes<Item>) store_lanes<Item, kLanes<Item>>(to + i * kSize, v);
       if (i < n) std::memcpy(to + i * kSize, &v, static_cast<size_t>(n - i) * kSize);
       return;
     }
@@ -89,7 +89,7 @@ inline void fill_rows(char* to, int64_t to_row, const char* from, int64_t from_r
   for (int64_t row = 0; row < rows; ++row, to += to_row, from += from_row) {
     const Lanes<Item, kLanes<Item>> v = read<Item>(from) - Lanes<Item, kLanes<Item>>{};
     for (int64_t at = 0; at < columns * static_cast<int64_t>(sizeof(Item)); at += kVecBytes)
-      std::memcpy(to + at, &v, sizeof(v));
+      store_lanes<Item, kLanes<Item>>(to + at, v);
   }
 }
 

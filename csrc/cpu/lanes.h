@@ -15,6 +15,7 @@ namespace pe::cpu {
 template <class T, int N>
 struct LanesOf {
   typedef T type __attribute__((vector_size(sizeof(T) * N)));
+  typedef T unaligned __attribute__((vector_size(sizeof(T) * N), may_alias, aligned(1)));
 };
 
 template <class T, int N>
@@ -58,11 +59,15 @@ inline Lanes<Stored<T>, N> to_stored(Result result) {
   }
 }
 
+// From and to memory of any alignment.
 template <class T, int N>
-inline Lanes<T, N> load_lanes(const T* p) {
-  Lanes<T, N> v;
-  std::memcpy(&v, p, sizeof(v));
-  return v;
+inline Lanes<T, N> load_lanes(const void* p) {
+  return *static_cast<const typename LanesOf<T, N>::unaligned*>(p);
+}
+
+template <class T, int N>
+inline void store_lanes(void* p, Lanes<T, N> v) {
+  *static_cast<typename LanesOf<T, N>::unaligned*>(p) = v;
 }
 
 // The first `count` < N lanes from memory, the others 0.

@@ -74,7 +74,7 @@ struct ColumnReduction : LaneReduction<R> {
   static void combine_strips(TAcc* to, const TAcc* from, int64_t n) {
     for (int64_t i = 0; i < n; i += kN) {
       const V v = combine(load_lanes<TAcc, kN>(to + i), load_lanes<TAcc, kN>(from + i));
-      std::memcpy(to + i, &v, sizeof(v));
+      store_lanes<TAcc, kN>(to + i, v);
     }
   }
 
@@ -92,7 +92,7 @@ struct ColumnReduction : LaneReduction<R> {
   static void leaf(const TIn* const* rows, int64_t n, TAcc* to) {
     const auto write_at = [&](int64_t i, const auto& load) {
       const V v = combine_rows<kRows>(rows, load);
-      std::memcpy(to + i, &v, sizeof(v));
+      store_lanes<TAcc, kN>(to + i, v);
     };
     for (int64_t i = 0; i + kN <= n; i += kN) write_at(i, [i](const TIn* row) { return at(row + i); });
     if (n % kN == 0) return;

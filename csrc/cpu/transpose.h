@@ -1,12 +1,11 @@
 // Turning a matrix over in memory: to[c][r] = from[r][c], for items of 1, 2, 4 or 8 bytes.
 //
 // A plain double loop walks one side with a stride, so it uses one item of each cache line it fetches. Here a small
-// square of K × K items, K items to a vector, is turned over in registers: log2 K rounds, each of which
+// square of K × K items, K items to a 16-byte vector, is turned over in registers: log2 K rounds, each of which
 // interleaves vector i with vector i + K/2. Squares are taken a cache line wide and high, so that a line is read and
 // written once; by way of a buffer where the output's rows would drive each other out of the cache.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -33,8 +32,7 @@ inline V interleave_high(V a, V b, std::index_sequence<i...>) {
 template <class Item>
 struct Transpose {
   static constexpr int64_t kSize = sizeof(Item);
-  static constexpr int64_t kVector = kSize == 8 ? std::min(kVecBytes, 32) : 16;
-  static constexpr int64_t K = kVector / kSize;
+  static constexpr int K = 16 / sizeof(Item);
   static constexpr int64_t kLine = kLineBytes / kSize;
 
   char* to;
@@ -44,17 +42,21 @@ struct Transpose {
 
   // K × K items in registers.
   void square(char* into, int64_t into_stride, int64_t row, int64_t column) const {
-    using V = Lanes<Item, static_cast<int>(K)>;
-    V rows[K], next[K];
-    for (int64_t i = 0; i < K; ++i) std::memcpy(&rows[i], from + (row + i) * from_stride + column * kSize, kVector);
-    for (int64_t width = 1; width < K; width *= 2) {
-      for (int64_t i = 0; i < K / 2; ++i) {
+    Lanes<Item, K> rows[K], next[K];
+#pragma GCC unroll 16
+    for (int i = 0; i < K; ++i) rows[i] = load_lanes<Item, K>(from + (row + i) * from_stride + column * kSize);
+#pragma GCC unroll 4
+    for (int width = 1; width < K; width *= 2) {
+#pragma GCC unroll 8
+      for (int i = 0; i < K / 2; ++i) {
         next[2 * i] = interleave_low(rows[i], rows[i + K / 2], std::make_index_sequence<K>{});
         next[2 * i + 1] = interleave_high(rows[i], rows[i + K / 2], std::make_index_sequence<K>{});
       }
-      for (int64_t i = 0; i < K; ++i) rows[i] = next[i];
+#pragma GCC unroll 16
+      for (int i = 0; i < K; ++i) rows[i] = next[i];
     }
-    for (int64_t i = 0; i < K; ++i) std::memcpy(into + i * into_stride, &rows[i], kVector);
+#pragma GCC unroll 16
+    for (int i = 0; i < K; ++i) store_lanes<Item, K>(into + i * into_stride, rows[i]);
   }
 
   void line_square(int64_t row, int64_t column) const {
