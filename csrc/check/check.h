@@ -18,6 +18,7 @@
 namespace pe::check {
 
 using Shape = std::vector<int64_t>;
+using Values = std::vector<double>;  // of all elements, in row-major order of the indices
 
 // How a tensor lies in memory. `repeated` has stride 0 along its first axis of more than one element: inputs only.
 enum class Layout { rows, transposed, gaps, backwards, repeated };
@@ -25,6 +26,8 @@ inline constexpr Layout kInputLayouts[] = {Layout::rows, Layout::transposed, Lay
                                            Layout::repeated};
 inline constexpr Layout kOutputLayouts[] = {Layout::rows, Layout::transposed, Layout::backwards};
 const char* name(Layout layout);
+inline std::string describe(const Array& a, Layout layout) { return pe::describe(a) + " " + name(layout); }
+using pe::describe;
 
 inline constexpr DType kFloats[] = {DType::f32, DType::f64};
 inline constexpr DType kNumbers[] = {DType::f32, DType::f64, DType::i64};
@@ -42,8 +45,8 @@ class Tensor : public Array {
   Tensor& fill(const Value& value);  // value(row-major position)
   void poison();                     // every byte 0xFF: NaN in floats
 
-  std::vector<double> values() const;  // in row-major order of the indices, whatever the layout
-  uint64_t bits() const;               // a hash of all elements' bits in that order
+  Values values() const;
+  uint64_t bits() const;  // a hash of all elements' bits in row-major order
 
  private:
   std::unique_ptr<std::byte[]> memory_;
@@ -83,26 +86,34 @@ double at(const Array& a, std::span<const int64_t> index);
 
 Ints ints(const Shape& values);
 
-// For results of exp, log and division over sums of at most some thousand terms, relative to max(1, |want|): 16 units
-// in the last place of float32, 32 of float64. Everything else is compared exactly.
-inline double tolerance_of(DType dtype) { return dtype == DType::f32 ? 0x1p-19 : 0x1p-47; }
+// Tolerances, relative to max(1, |want|). `rounding` is for results of exp, log and division over sums of at most some
+// thousand terms: 16 units in the last place of float32, 32 of float64. Everything else is compared exactly.
+inline double exact(DType) { return 0; }
+inline double rounding(DType dtype) { return dtype == DType::f32 ? 0x1p-19 : 0x1p-47; }
 
-// One pass over all checks with a fixed number of threads. The first pass of a process notes the bits of every result,
-// the others must find the same.
+// Large shapes are there for the borders between blocks of work, and two layouts have all of them.
+inline bool too_many(const Shape& shape, Layout layout) {
+  int64_t size = 1;
+  for (int64_t n : shape) size *= n;
+  return size > 10000 && layout != Layout::rows && layout != Layout::transposed;
+}
+
+// One pass over all checks with a fixed number of threads. The first pass of a process compares every result with the
+// expected values and notes its bits; the others must find the same bits.
 class Report {
  public:
+  using Expected = std::function<Values()>;
+
   Report(std::string title, const std::vector<uint64_t>* bits) : title_(std::move(title)), earlier_(bits) {}
 
-  // Runs `call` on a poisoned output and compares with `want`: |got - want| <= tolerance * max(1, |want|), a NaN only
-  // where a NaN is wanted. All passes must give the same bits.
-  void expect(const std::string& what, Tensor& out, const std::vector<double>& want, double tolerance,
+  // Runs `call` on a poisoned output: |out - want()| <= tolerance * max(1, |want()|), a NaN only where one is wanted.
+  void expect(const std::string& what, Tensor& out, const Expected& want, double tolerance,
               const std::function<void()>& call);
+  // The same, of something that was computed already.
+  void compare(const std::string& what, const Tensor& got, const Expected& want, double tolerance);
   // `call` must throw a ShapeError or DTypeError.
   void expect_refusal(const std::string& what, const std::function<void()>& call);
   void fail(const std::string& what);
-
-  // Where values were updated in place: what expect does, without running anything.
-  void compare(const std::string& what, const Tensor& got, const std::vector<double>& want, double tolerance);
 
   int64_t cases() const { return static_cast<int64_t>(bits_.size()); }
   int failures() const { return failures_; }
@@ -115,14 +126,9 @@ class Report {
   int failures_ = 0;
 };
 
-struct Check {
-  const char* kernel;  // the name in for_each_kernel
-  void (*run)(Report& report);
-};
-
-// Puts a check on the program's list: `const Registered registered{{"name", check_function}};` at the end of a file.
+// Puts the check of a kernel on the program's list: `const Registered kSum{"sum", check_sum};` ends a family's file.
 struct Registered {
-  explicit Registered(Check check);
+  Registered(const char* kernel, void (*run)(Report& report));
 };
 
 }  // namespace pe::check

@@ -21,6 +21,8 @@ uint32_t philox_word(uint64_t seed, uint64_t position) {
   return c[position % 4];
 }
 
+constexpr uint64_t kSeed = 987654321987;
+
 double uniform_number(DType dtype, uint64_t seed, uint64_t offset, uint64_t i) {
   if (dtype == DType::f32) return (philox_word(seed, offset + i) >> 8) * 0x1p-24;
   const uint64_t high = philox_word(seed, offset + 2 * i) >> 5, low = philox_word(seed, offset + 2 * i + 1) >> 6;
@@ -36,22 +38,24 @@ void check_uniform(Report& report) {
       for (const Shape& shape : {Shape{}, Shape{0}, Shape{1}, Shape{37}, Shape{6, 7}, Shape{251, 300}})
         for (int64_t offset : {0, 5, 1 << 20}) {
           Tensor state(DType::i64, {2});
-          state.fill([&](int64_t i) { return static_cast<double>(i ? offset : 987654321987); });
+          state.fill([&](int64_t i) { return static_cast<double>(i ? offset : static_cast<double>(kSeed)); });
           const Ints sizes = ints(shape);
           Tensor out(uniform_outputs(state, sizes, -1, 1, dtype), layout);
-          std::vector<double> want;
-          for (int64_t i = 0; i < out.size(); ++i) {
-            const double y =
-                2 * uniform_number(dtype, 987654321987, static_cast<uint64_t>(offset), static_cast<uint64_t>(i)) - 1;
-            want.push_back(dtype == DType::f32 ? static_cast<float>(y) : y);
-          }
-          // Exact: 2u - 1 has one bit more than u before it is rounded, in any order of operations.
-          report.expect("uniform " + describe(out) + " " + check::name(layout) + " from " + std::to_string(offset), out,
-                        want, 0, [&] { uniform(state, sizes, -1, 1, dtype, out); });
+          // Compared exactly: 2u has the bits of u, and the one rounding of 2u - 1 is the same in any order.
+          const auto want = [&] {
+            Values values;
+            for (uint64_t i = 0; i < static_cast<uint64_t>(out.size()); ++i) {
+              const double y = 2 * uniform_number(dtype, kSeed, static_cast<uint64_t>(offset), i) - 1;
+              values.push_back(dtype == DType::f32 ? static_cast<float>(y) : y);
+            }
+            return values;
+          };
+          report.expect("uniform " + describe(out, layout) + " from " + std::to_string(offset), out, want, 0,
+                        [&] { uniform(state, sizes, -1, 1, dtype, out); });
         }
 }
 
-const Registered kUniform{{"uniform", check_uniform}};
+const Registered kUniform{"uniform", check_uniform};
 
 }  // namespace
 }  // namespace pe::check

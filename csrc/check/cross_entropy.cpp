@@ -11,9 +11,9 @@ void check_losses(Report& report, DType dtype, Layout layout, int64_t rows, int6
   Tensor labels(DType::i64, {rows}, layout == Layout::gaps ? Layout::gaps : Layout::rows);
   logits.fill(4, -20, 20);
   labels.fill(5, 0, static_cast<int>(classes) - 1);
-  const std::vector<double> x = logits.values(), label = labels.values();
+  const Values x = logits.values(), label = labels.values();
   const size_t columns = static_cast<size_t>(classes);
-  std::vector<double> want(x.size());  // softmax - onehot
+  Values want(x.size());  // softmax - onehot
   long double total = 0;
   for (size_t row = 0; row < label.size(); ++row) {
     const double* from = x.data() + row * columns;
@@ -28,21 +28,24 @@ void check_losses(Report& report, DType dtype, Layout layout, int64_t rows, int6
   for (double& value : want) value /= static_cast<double>(rows);
   const auto specs = cross_entropy_outputs(logits, labels, true);
   Tensor loss(specs[0]), grad(specs[1]);
-  const std::string what = "cross_entropy " + describe(logits) + " " + check::name(layout);
-  const std::vector<double> mean = {static_cast<double>(total / rows)};
-  report.expect(what + ", gradient", grad, want, tolerance_of(dtype),
-                [&] { cross_entropy(logits, labels, true, loss, &grad); });
-  report.expect(what + ", loss", loss, mean, tolerance_of(dtype),
-                [&] { cross_entropy(logits, labels, true, loss, &grad); });
-  report.expect(what + ", loss alone", loss, mean, tolerance_of(dtype),
-                [&] { cross_entropy(logits, labels, false, loss, nullptr); });
+  const std::string what = "cross_entropy " + describe(logits, layout);
+  const Values mean = {static_cast<double>(total / rows)};
+  report.expect(
+      what + ", gradient", grad, [&] { return want; }, rounding(dtype),
+      [&] { cross_entropy(logits, labels, true, loss, &grad); });
+  report.expect(
+      what + ", loss", loss, [&] { return mean; }, rounding(dtype),
+      [&] { cross_entropy(logits, labels, true, loss, &grad); });
+  report.expect(
+      what + ", loss alone", loss, [&] { return mean; }, rounding(dtype),
+      [&] { cross_entropy(logits, labels, false, loss, nullptr); });
 }
 
 void check_cross_entropy(Report& report) {
   for (DType dtype : kFloats)
     for (Layout layout : kInputLayouts)
       for (const auto& [rows, classes] : {std::pair{1, 1}, {1, 10}, {64, 10}, {9, 1003}, {700, 33}})
-        check_losses(report, dtype, layout, rows, classes);
+        if (!too_many({rows, classes}, layout)) check_losses(report, dtype, layout, rows, classes);
   Tensor logits(DType::f32, {2, 3}), labels(DType::i64, {2}), loss(DType::f32, {});
   logits.fill(6, -3, 3);
   for (double bad : {3.0, -1.0}) {
@@ -52,7 +55,7 @@ void check_cross_entropy(Report& report) {
   }
 }
 
-const Registered kCrossEntropy{{"cross_entropy", check_cross_entropy}};
+const Registered kCrossEntropy{"cross_entropy", check_cross_entropy};
 
 }  // namespace
 }  // namespace pe::check

@@ -15,25 +15,29 @@ void check_sum(Report& report) {
     for (Layout layout : kInputLayouts)
       for (const auto& [shape, axes] : cases)
         for (bool keepdims : {false, true}) {
+          if (too_many(shape, layout)) continue;
           Tensor a(dtype, shape, layout);
           a.fill(1, -9, 9);
           Ints axis = ints(axes);
           Tensor out(sum_outputs(a, axis, keepdims));
-          Tensor kept(sum_outputs(a, axis, true));  // accumulates the expected values
-          std::vector<double> want(static_cast<size_t>(kept.size()), 0);
-          Tensor position(DType::i64, Shape(kept.shape, kept.shape + kept.ndim));
-          position.fill([](int64_t i) { return static_cast<double>(i); });
-          for_each_index(shape_of(a), [&](std::span<const int64_t> index) {
-            want[static_cast<size_t>(at(position, index))] += at(a, index);
-          });
-          report.expect("sum " + describe(a) + " " + check::name(layout) + " to " + describe(out), out, want, 0,
+          const auto want = [&] {
+            const Spec kept = sum_outputs(a, axis, true);
+            Tensor position(DType::i64, Shape(kept.shape, kept.shape + kept.ndim));  // of an element of out in `values`
+            position.fill([](int64_t p) { return static_cast<double>(p); });
+            Values values(static_cast<size_t>(position.size()), 0);
+            for_each_index(shape_of(a), [&](std::span<const int64_t> index) {
+              values[static_cast<size_t>(at(position, index))] += at(a, index);
+            });
+            return values;
+          };
+          report.expect("sum " + describe(a, layout) + " to " + describe(out), out, want, 0,
                         [&] { sum(a, axis, keepdims, out); });
         }
   Tensor a(DType::f32, {3, 4});
   report.expect_refusal("sum over an axis that is not there", [&] { sum_outputs(a, ints({2}), false); });
 }
 
-const Registered kSum{{"sum", check_sum}};
+const Registered kSum{"sum", check_sum};
 
 }  // namespace
 }  // namespace pe::check
