@@ -86,9 +86,8 @@ double at(const Array& a, std::span<const int64_t> index);
 
 Ints ints(const Shape& values);
 
-// Tolerances, relative to max(1, |want|). `rounding` is for results of exp, log and division over sums of at most some
-// thousand terms: 16 units in the last place of float32, 32 of float64. Everything else is compared exactly.
-inline double exact(DType) { return 0; }
+// The tolerance, relative to max(1, |want|), for results of exp, log and division over sums of at most some thousand
+// terms: 16 units in the last place of float32, 32 of float64. Everything else is compared exactly.
 inline double rounding(DType dtype) { return dtype == DType::f32 ? 0x1p-19 : 0x1p-47; }
 
 // Large shapes are there for the borders between blocks of work, and two layouts have all of them.

@@ -54,8 +54,9 @@ struct Generic<Kernel<kKernel, kRule>> {
     for (Layout layout : {Layout::rows, Layout::transposed, Layout::gaps, Layout::backwards}) {
       Tensor inputs[] = {filled(I, dtype, shape, I == 0 ? layout : Layout::rows)...};
       Tensor out(spec, layout == Layout::gaps ? Layout::rows : layout);
-      report.expect(std::string(name) + " " + describe(inputs[0]) + " " + check::name(layout), out, first.values(), 0,
-                    [&] { kKernel(inputs[I]..., out); });
+      report.expect(
+          std::string(name) + " " + describe(inputs[0], layout), out, [&] { return first.values(); }, 0,
+          [&] { kKernel(inputs[I]..., out); });
     }
     return true;
   }
