@@ -477,8 +477,9 @@ def figures(folder):
     return history, tests, metrics["best_epoch"], (folder / "model.safetensors").read_bytes()
 
 
-def test_an_interrupted_run_is_resumed_from_the_command_line(tmp_path, default_sigint):
-    settings = DIGITS.defaults.changed(epochs=3, hidden=16, seed=5)
+@pytest.mark.parametrize("schedule", ["constant", "one-cycle"])
+def test_an_interrupted_run_is_resumed_from_the_command_line(tmp_path, default_sigint, schedule):
+    settings = DIGITS.defaults.changed(epochs=3, hidden=16, seed=5, schedule=schedule)
     run(DIGITS, settings, tmp_path / "whole")
     run(DIGITS, settings, tmp_path / "stopped", [PressCtrlC(50)])
     assert json.loads((tmp_path / "stopped" / "metrics.json").read_text())["stopped"] == "interrupted"
@@ -500,13 +501,14 @@ def test_a_run_can_be_made_longer(tmp_path):
 @pytest.mark.parametrize(
     ("extra", "code", "message"),
     [
-        (["--lr", "0.5"], 2, "--lr was 0.3 when the run in"),
+        (["--lr", "0.5"], 2, "--lr was 0.2 when the run in"),
         (["--seed", "1"], 2, "--seed was 0 when the run in"),
+        (["--epochs", "2"], 2, "--epochs was 1 when the run in"),  # over which the schedule is spread
         ([], 1, "holds a finished run without checkpoints: there is nothing to resume"),
     ],
 )
 def test_what_cannot_be_resumed(tmp_path, extra, code, message):
-    run(DIGITS, DIGITS.defaults.changed(epochs=1, hidden=16), tmp_path / "done")
+    run(DIGITS, DIGITS.defaults.changed(epochs=1, hidden=16, schedule="cosine"), tmp_path / "done")
     result = invoke("train", "digits", "--out", tmp_path / "done", "--resume", *extra)
     assert result.exit_code == code
     assert message in words(result.stderr)

@@ -285,12 +285,15 @@ def test_sweep_ranks_on_validation(tmp_path):
         history = run(RECIPES["digits"], settings, tmp_path / f"run{seed}").metrics["history"]
         losses.append(min(row["val_loss"] for row in history))
     assert trials[0]["val_loss"] == pytest.approx(np.mean(losses), rel=1e-12)
-    assert trials[0]["spread"] == pytest.approx(np.std(losses), rel=1e-9)
+    assert trials[0]["losses"] == losses
 
 
 def test_sweep_prints_a_table(tmp_path):
-    result = invoke("sweep", "digits", "--epochs", 1, "--hidden", "4,8", "--out", tmp_path)
+    result = invoke("sweep", "digits", "--epochs", 1, "--hidden", "4,8", "--seeds", "0,1,2", "--out", tmp_path)
     assert result.exit_code == 0, result.output
+    four, eight = (trial["losses"] for trial in json.loads((tmp_path / "sweep.json").read_text())["trials"])
+    gaps = np.subtract(four, eight) * np.sign(np.mean(four) - np.mean(eight))
+    assert f"{np.mean(gaps):.4f} ± {np.std(gaps, ddof=1) / 3**0.5:.4f}" in result.stdout
     assert "epochs=1 hidden=4  val loss" in result.stdout
     assert result.stdout.splitlines()[-1] == f"folder  {tmp_path}"
     again = invoke("sweep", "digits", "--epochs", 1, "--out", tmp_path)

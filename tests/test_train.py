@@ -15,6 +15,7 @@ from pyengine import nn, optim
 from pyengine.data import DataLoader, TensorDataset
 from pyengine.recipes import RECIPES, run
 from pyengine.recipes.recipe import Settings
+from pyengine.recipes.run import trainer_of
 from pyengine.train import (
     Callback,
     EarlyStopping,
@@ -527,6 +528,8 @@ def test_digits_are_learned(tmp_path):
         ({"momentum": 1.0}, r"momentum is 1.0; it must be in \[0, 1\)"),
         ({"weight_decay": -1}, "weight_decay is -1; it must be 0 or more"),
         ({"seed": -1}, "seed is -1"),
+        ({"patience": 0}, "patience is 0; it must be 1 or more"),
+        ({"schedule": "up"}, "schedule is 'up'; there are: constant, cosine, warmup-cosine, one-cycle"),
         ({"device": "tpu"}, "unknown device 'tpu'; this installation has cpu, numpy"),
         ({"layers": 3}, "unknown setting 'layers'; there are: batch_size, device, epochs"),
     ],
@@ -534,6 +537,30 @@ def test_digits_are_learned(tmp_path):
 def test_settings_are_checked(change, message):
     with pytest.raises(ValueError, match=message):
         DIGITS.defaults.changed(**change)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        ("constant", {0: 0.4, 40: 0.4, 79: 0.4}),
+        ("cosine", {0: 0.4, 40: 0.2, 80: 0.0}),
+        ("warmup-cosine", {0: 0.1, 2: 0.25, 4: 0.4, 42: 0.2, 80: 0.0}),
+        ("one-cycle", {0: 0.016, 23: 0.4, 79: 0.016 / 1e4}),
+    ],
+)
+def test_schedules_are_spread_over_the_whole_training(schedule, rates):
+    settings = DIGITS.defaults.changed(epochs=4, batch_size=64, hidden=4, lr=0.4, schedule=schedule)
+    job = DIGITS.build(settings)
+    seen = []
+
+    class Note(Callback):
+        def on_gradients(self, trainer):
+            seen.append(trainer.optimizer.param_groups[0]["lr"])
+
+    trainer_of(job, settings, [Note()]).fit(job.train, epochs=4)
+    assert len(seen) == 80
+    seen.append(job.optimizer.param_groups[0]["lr"])
+    assert {step: seen[step] for step in rates} == pytest.approx(rates, abs=1e-12)
 
 
 # --- the run folder

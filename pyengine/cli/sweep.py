@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 NAME = "sweep.json"
 TYPES: dict[str, type] = {
     "epochs": int, "batch_size": int, "lr": float, "momentum": float, "weight_decay": float, "hidden": int,
+    "schedule": str,
 }  # fmt: skip
 
 
@@ -38,6 +39,7 @@ def sweep(
     momentum: Annotated[str | None, training("Momenta.")] = None,
     weight_decay: Annotated[str | None, training("Weight decays.")] = None,
     hidden: Annotated[str | None, training("Widths of the hidden layer.")] = None,
+    schedule: Annotated[str | None, training("Schedules: constant, cosine, warmup-cosine, one-cycle.")] = None,
     seeds: Annotated[str, training("Each combination is trained with each; as 0,1,2 or 0-2.")] = "0",
     device: DeviceName = None,
     threads: Threads = None,
@@ -58,7 +60,7 @@ def sweep(
     chosen = find_recipe(recipe)
     given = {
         "epochs": epochs, "batch_size": batch_size, "lr": lr, "momentum": momentum, "weight_decay": weight_decay,
-        "hidden": hidden,
+        "hidden": hidden, "schedule": schedule,
     }  # fmt: skip
     values = {name: _values(name, text) for name, text in given.items() if text is not None}
     seed_list = _seeds(seeds)

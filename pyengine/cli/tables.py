@@ -1,5 +1,6 @@
 """Tables for the terminal: what a measurement, a comparison and a sweep came to."""
 
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,26 +60,36 @@ def comparison_table(runs: Sequence[Run]) -> Table:
 
 
 def sweep_table(trials: Sequence[Trial]) -> Table:
-    """A combination per row, the best first."""
+    """A combination per row, the best first, with how far behind the best it is, by the mean over seeds."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("", justify="right")
     for name in trials[0]["changed"]:
         table.add_column(name.replace("_", " "), justify="right")
     figures = next((list(_figures(trial)) for trial in trials if not trial["failed"]), [])
-    for name in figures:
+    for name in [*figures, "behind"] if figures else []:
         table.add_column(name.replace("_", " "), justify="right")
     for rank, trial in enumerate(trials, start=1):
         changed = [str(value) for value in trial["changed"].values()]
         if trial["failed"]:
             table.add_row(str(rank), *changed, "[red]diverged[/]")
         else:
-            table.add_row(str(rank), *changed, *_figures(trial).values(), style="bold" if rank == 1 else None)
+            figures = [*_figures(trial).values(), behind(trial, trials[0])]
+            table.add_row(str(rank), *changed, *figures, style="bold" if rank == 1 else None)
     return table
+
+
+def behind(trial: Trial, best: Trial) -> str:
+    """The mean difference of the losses seed by seed, ± its standard error where there are seeds enough to tell."""
+    differences = [a - b for a, b in zip(trial["losses"], best["losses"], strict=True)]
+    if trial is best or len(differences) < 2:
+        return "" if trial is best else f"{differences[0]:.4f}"
+    error = statistics.stdev(differences) / len(differences) ** 0.5
+    return f"{statistics.fmean(differences):.4f} ± {error:.4f}"
 
 
 def _figures(trial: Trial) -> dict[str, str]:
     figures = {key: f"{value:.4f}" for key, value in trial.items() if key.startswith("val_")}
-    return {**figures, "spread": f"{trial['spread']:.4f}", "best_epoch": f"{trial['best_epoch']:.0f}"}
+    return {**figures, "best_epoch": f"{trial['best_epoch']:.0f}"}
 
 
 def _number(value: Any) -> str:

@@ -32,6 +32,7 @@ def train(
     momentum: Annotated[float | None, training("How much of the last step the next one keeps, in [0, 1).")] = None,
     weight_decay: Annotated[float | None, training("Pull of the weights towards 0.")] = None,
     hidden: Annotated[int | None, training("Width of the hidden layer.", min=1)] = None,
+    schedule: Annotated[str | None, training("Learning rate: constant, cosine, warmup-cosine or one-cycle.")] = None,
     patience: Annotated[int | None, training("Stop when no epoch of so many got better; else never.", min=1)] = None,
     seed: Annotated[int | None, training("Decides split, first weights and order of samples; else 0.", min=0)] = None,
     device: DeviceName = None,
@@ -53,7 +54,7 @@ def train(
 
     given = {
         "epochs": epochs, "batch_size": batch_size, "lr": lr, "momentum": momentum, "weight_decay": weight_decay,
-        "hidden": hidden, "patience": patience, "seed": seed, "device": device,
+        "hidden": hidden, "schedule": schedule, "patience": patience, "seed": seed, "device": device,
     }  # fmt: skip
     if resume and out is None:
         raise typer.BadParameter("--resume needs --out, the folder of the run to go on with")
@@ -74,7 +75,7 @@ def train(
 def _settings(name: str, given: dict[str, Any], resumed: Path | None) -> "tuple[Recipe, Settings]":
     """The recipe and its settings, with those that were given; a resumed run keeps its own, and may train longer."""
     from ..recipes import RECIPES
-    from ..recipes.config import MAY_CHANGE, read_config
+    from ..recipes.config import may_change, read_config
     from ..train.run_folder import CONFIG
 
     recipe, wanted = find_recipe(name), {key: value for key, value in given.items() if value is not None}
@@ -84,7 +85,7 @@ def _settings(name: str, given: dict[str, Any], resumed: Path | None) -> "tuple[
         if before is not recipe:
             raise typer.BadParameter(f"the run in {resumed} is one of {before.name}", param_hint="RECIPE")
         for key, value in wanted.items():
-            if key not in MAY_CHANGE and value != getattr(base, key):
+            if key not in may_change(base.schedule) and value != getattr(base, key):
                 option = "--" + key.replace("_", "-")
                 raise typer.BadParameter(f"{option} was {getattr(base, key)} when the run in {resumed} was started")
     try:

@@ -8,8 +8,7 @@ from typing import Any
 from ..train.run_folder import CONFIG
 from ..train.tensor_file import BadFileError
 from .recipe import Recipe, Settings
-
-MAY_CHANGE = ("epochs",)  # in a resumed run: how long it trains, not what it does until then
+from .schedules import CONSTANT
 
 
 def config_of(recipe: Recipe, settings: Settings) -> dict[str, Any]:
@@ -17,9 +16,15 @@ def config_of(recipe: Recipe, settings: Settings) -> dict[str, Any]:
     return {"recipe": recipe.name, "settings": asdict(settings)}
 
 
+def may_change(schedule: str) -> tuple[str, ...]:
+    """The settings that a resumed run may change: how long it trains, unless the schedule is spread over that."""
+    return ("epochs",) if schedule == CONSTANT else ()
+
+
 def what_stays(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a configuration that a checkpoint must agree with."""
-    return config | {"settings": {k: v for k, v in config["settings"].items() if k not in MAY_CHANGE}}
+    free = may_change(config["settings"]["schedule"])
+    return config | {"settings": {key: value for key, value in config["settings"].items() if key not in free}}
 
 
 def read_config(folder: Path, recipes: dict[str, Recipe]) -> tuple[Recipe, Settings]:

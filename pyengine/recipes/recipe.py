@@ -9,6 +9,7 @@ from .. import backend
 from ..data import DataLoader
 from ..nn import Module
 from ..train.metrics import Array, Metric
+from .schedules import CONSTANT, SCHEDULES
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Settings:
     lr, momentum            step size, and how much of the last update the next one keeps, in [0, 1)
     weight_decay            pull of the weights towards 0 (L2 penalty)
     hidden                  width of the hidden layer
+    schedule                how the learning rate changes: one of `schedules.SCHEDULES`
     patience                stop when the best epoch lies so many epochs back; None: never
     seed                    of the split, the initial weights and the order of samples
     device                  "cpu" or "numpy"
@@ -30,6 +32,7 @@ class Settings:
     momentum: float
     weight_decay: float
     hidden: int
+    schedule: str = CONSTANT
     patience: int | None = None
     seed: int = 0
     device: str = "cpu"
@@ -62,6 +65,8 @@ class Settings:
             raise ValueError(f"weight_decay is {self.weight_decay}; it must be 0 or more")
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed is {self.seed}; it must be from 0 to 2**63 - 1")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule is {self.schedule!r}; there are: {', '.join(SCHEDULES)}")
         backend.device(self.device)
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..train import Callback, Checkpoints, EarlyStopping, Trainer, checkpoint, environment, run_folder
+from ..train import Callback, Checkpoints, EarlyStopping, Schedule, Trainer, checkpoint, environment, run_folder
 from .config import config_of, what_stays
 from .recipe import Job, Recipe, Settings
+from .schedules import schedule_of
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,13 @@ def reopen(out: Path, recipe: Recipe) -> tuple[Path, Path | None]:
 
 def trainer_of(job: Job, settings: Settings, callbacks: Sequence[Callback] = ()) -> Trainer:
     """The trainer of a recipe's job; `callbacks` come last."""
-    own = [] if settings.patience is None else [EarlyStopping(settings.patience)]
+    own: list[Callback] = []
+    steps = settings.epochs * len(job.train)
+    schedule = schedule_of(settings.schedule, job.optimizer, settings.lr, steps, settings.momentum > 0)
+    if schedule is not None:
+        own.append(Schedule(schedule, each="step"))
+    if settings.patience is not None:
+        own.append(EarlyStopping(settings.patience))
     return Trainer(job.model, job.loss_fn, job.optimizer, metrics=job.metrics, callbacks=[*own, *callbacks])
 
 

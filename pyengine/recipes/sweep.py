@@ -33,9 +33,9 @@ def sweep(
     """Train every combination of `values` once for each seed, and rank by the mean validation loss of the best epochs.
 
     A trial has the changed settings under "changed", all of them under "settings", and as means over the seeds each
-    val_<name> of the best epoch, best_epoch, and "spread", the standard deviation of the loss between seeds. One that
-    diverged ranks last and says why under "failed". `done` hears of each trial as it ends. Ctrl-C ends the sweep with
-    the trials that are complete.
+    val_<name> of the best epoch and best_epoch; "losses" has the loss of each seed. As a seed's data are the same for
+    all trials, compare two of them seed by seed. One that diverged ranks last and says why under "failed". `done` hears
+    of each trial as it ends. Ctrl-C ends the sweep with the trials that are complete.
     """
     trials = []
     for changed in combinations(values):
@@ -65,6 +65,6 @@ def _trial(
             return None
         bests.append(trainer.history[trainer.best.epoch - 1])
     figures = {key: statistics.fmean(row[key] for row in bests) for key in bests[0] if key.startswith("val_")}
-    spread = statistics.pstdev(row["val_loss"] for row in bests)
     epochs = statistics.fmean(row["epoch"] for row in bests)
-    return {"settings": fixed, "failed": None, **figures, "spread": spread, "best_epoch": epochs}
+    losses = [row["val_loss"] for row in bests]
+    return {"settings": fixed, "failed": None, **figures, "best_epoch": epochs, "losses": losses}
