@@ -297,14 +297,25 @@ def test_loss_that_overflows_names_the_cause():
         trainer.fit(loader(), epochs=3)
     assert len(trainer.history) == 1
 
-    class Overflow(nn.Module):
-        def forward(self, x):
-            return trainer.model(x).sum() * float("inf")
 
-    trainer = small_trainer()
-    broken = Trainer(Overflow(), lambda y, _: y, trainer.optimizer)
-    with pytest.raises(FloatingPointError, match="Inputs and weights are finite, so the forward pass overflowed"):
-        broken.fit(loader(), epochs=1)
+class Overflow(nn.Module):
+    """Multiplies by so much that float32 ends."""
+
+    def forward(self, x):
+        return x * 1e30 * 1e30
+
+
+def test_overflow_names_the_layer():
+    first, last = nn.Linear(3, 4), nn.Linear(4, 2)
+    model = nn.Sequential(first, nn.Sequential(nn.ReLU(), Overflow()), last)
+    trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1))
+    with pytest.raises(FloatingPointError, match=r"weights are finite; they begin in 1\.1 \(Overflow\), where numbers"):
+        trainer.fit(loader(), epochs=1)
+    assert not model[1][1]._hooks.after  # nothing stays behind
+
+    whole = Trainer(first, lambda y, _: Overflow()(y.sum()), optim.SGD(first.parameters(), lr=0.1))
+    with pytest.raises(FloatingPointError, match="what the model gives is finite too, so they begin in the loss"):
+        whole.fit(loader(), epochs=1)
 
 
 def test_validation_loss_must_be_finite():

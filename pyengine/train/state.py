@@ -16,7 +16,8 @@ from typing import Any
 from .. import random
 from ..tensor import Tensor
 from .metrics import Array
-from .trainer import Best, Running, Trainer, loader_state
+from .running import Running
+from .trainer import Best, Trainer, loader_state
 
 INT64_MAX = 2**63 - 1
 

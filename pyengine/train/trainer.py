@@ -1,7 +1,6 @@
 """The training loop, and what one wants to know and keep while it runs."""
 
 import math
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from itertools import islice
@@ -13,8 +12,10 @@ from ..autograd import no_grad
 from ..nn import Module
 from ..tensor import Tensor
 from .callbacks import Callback
+from .diagnose import why_not_finite
 from .interrupt import REASON, finish_step_on_ctrl_c
 from .metrics import Metric
+from .running import Running
 
 Row = dict[str, Any]
 Weights = dict[str, Tensor]
@@ -148,7 +149,7 @@ class Trainer:
             "samples_per_second": running.rate,
         }
 
-    def _begin_epoch(self, loader: Loader) -> tuple[Iterator[Batch], "Running"]:
+    def _begin_epoch(self, loader: Loader) -> tuple[Iterator[Batch], Running]:
         """The batches of an epoch and its sums: a new one, or what is left of one that was stopped on the way."""
         place, self.place = self.place, None
         if place is not None:
@@ -241,50 +242,6 @@ class Trainer:
         )
 
 
-class Running:
-    """A mean over samples that arrive in batches, and the time that it takes."""
-
-    def __init__(self, total: float = 0.0, samples: int = 0, batches: int = 0, seconds: float = 0.0) -> None:
-        self.total = total
-        self.samples = samples
-        self.batches = batches
-        self._before = seconds
-        self._start: float | None = time.perf_counter()
-
-    def add(self, mean: float, samples: int) -> None:
-        """Count a batch of that many samples with that mean."""
-        self.total += mean * samples
-        self.samples += samples
-        self.batches += 1
-
-    @property
-    def mean(self) -> float:
-        """The mean so far; NaN before the first batch."""
-        return self.total / self.samples if self.samples else math.nan
-
-    @property
-    def seconds(self) -> float:
-        """How long it has taken, pauses left out."""
-        return self._before + (0.0 if self._start is None else time.perf_counter() - self._start)
-
-    @property
-    def rate(self) -> float:
-        """Samples per second."""
-        return self.samples / max(self.seconds, 1e-9)
-
-    def pause(self) -> None:
-        """Stop the clock."""
-        self._before, self._start = self.seconds, None
-
-    def go_on(self) -> None:
-        """Start the clock again."""
-        self._start = time.perf_counter()
-
-    def sums(self) -> dict[str, Any]:
-        """What makes an equal one, for a checkpoint."""
-        return {"total": self.total, "samples": self.samples, "batches": self.batches, "seconds": self.seconds}
-
-
 def loader_state(loader: Any) -> dict[str, Any] | None:
     """Where a `DataLoader` is; None for a list of batches, which is walked through from its beginning."""
     return loader.state_dict() if hasattr(loader, "state_dict") else None
@@ -302,13 +259,3 @@ def empty_loader(where: str, name: str) -> str:
         f"{where}: the {name} loader gives no batches: its data set is empty, or smaller than batch_size "
         f"with drop_last=True"
     )
-
-
-def why_not_finite(model: Module, inputs: Tensor) -> str:
-    """Where a loss that is not finite began, for the user: in the data, in the weights, or in the forward pass."""
-    if not np.isfinite(inputs.detach().numpy()).all():
-        return "The inputs of this batch already hold NaN or infinity: clean the data."
-    for name, weight in model.state_dict().items():
-        if not np.isfinite(weight.numpy()).all():
-            return f"The parameter {name} is no longer finite: the steps were too large. Lower the learning rate."
-    return "Inputs and weights are finite, so the forward pass overflowed. Lower the learning rate or scale the inputs."
