@@ -17,14 +17,14 @@ namespace pe::cpu {
 
 namespace detail {
 
-template <class T, int N, size_t kWidth>
+template <class T, int N, int kWidth>
 struct Stream {
   const Stored<T>* p;
   auto at(int64_t i) const { return from_stored<T, N, kWidth>(load_lanes<Stored<T>, N>(p + i)); }
   auto some(int64_t n) const { return from_stored<T, N, kWidth>(load_some<Stored<T>, N>(p, n)); }
 };
 
-template <class T, int N, size_t kWidth>
+template <class T, int N, int kWidth>
 struct Constant {
   decltype(from_stored<T, N, kWidth>(Lanes<Stored<T>, N>{})) value;
   explicit Constant(const Stored<T>* p) : value(from_stored<T, N, kWidth>(*p - Lanes<Stored<T>, N>{})) {}
@@ -34,8 +34,8 @@ struct Constant {
 
 template <class F, class TOut, class... TIns>
 struct Loop {
-  static constexpr size_t kWidth = std::max({sizeof(Stored<TOut>), sizeof(Stored<TIns>)...});
-  static constexpr int kN = kVecBytes / static_cast<int>(kWidth);
+  static constexpr int kWidth = std::max({sizeof(Stored<TOut>), sizeof(Stored<TIns>)...});
+  static constexpr int kN = kVecBytes / kWidth;
 
   template <class... Inputs>
   static void over(const F& f, Stored<TOut>* out, int64_t n, Inputs... in) {

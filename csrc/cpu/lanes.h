@@ -3,6 +3,7 @@
 // Vec<T> fills a register; Lanes<T, N> has as many lanes as the widest operand of a kernel allows, and may be shorter.
 #pragma once
 
+#include <bit>
 #include <cstring>
 #include <type_traits>
 #include <utility>
@@ -40,11 +41,35 @@ using SignedOf =
     std::conditional_t<kBytes == 1, int8_t,
                        std::conditional_t<kBytes == 2, int16_t, std::conditional_t<kBytes == 4, int32_t, int64_t>>>;
 
+namespace detail {
+
+// Masks and bytes by shuffles of bytes: the compilers' own conversions between such widths go lane by lane.
+
+// Byte i / kWidth of v in byte i. The N bytes are first copied all over, so that the shuffle stays within 16 bytes.
+template <int kWidth, int N, size_t... i>
+inline auto repeat_bytes(Lanes<uint8_t, N> v, std::index_sequence<i...>) {
+  if constexpr (N <= 8) {
+    using Unit = std::make_unsigned_t<SignedOf<N>>;
+    const auto copies = std::bit_cast<Lanes<uint8_t, N * kWidth>>(std::bit_cast<Unit>(v) - Lanes<Unit, kWidth>{});
+    return __builtin_shufflevector(copies, copies, (i / 16 * 16 + i / kWidth)...);
+  } else {
+    return __builtin_shufflevector(v, v, (i / kWidth)...);
+  }
+}
+
+template <int kWidth, class V, size_t... i>
+inline auto every_byte(V v, std::index_sequence<i...>) {
+  return __builtin_shufflevector(v, v, (i * kWidth)...);
+}
+
+}  // namespace detail
+
 // How a kernel with lanes of `kWidth` bytes sees N elements of T: as numbers, or for Bool as a mask of that width.
-template <class T, int N, size_t kWidth>
+template <class T, int N, int kWidth>
 inline auto from_stored(Lanes<Stored<T>, N> raw) {
   if constexpr (std::is_same_v<T, Bool>) {
-    return __builtin_convertvector(raw, Lanes<SignedOf<kWidth>, N>) != 0;
+    const auto bytes = detail::repeat_bytes<kWidth, N>(raw, std::make_index_sequence<N * kWidth>{});
+    return std::bit_cast<Lanes<SignedOf<kWidth>, N>>(bytes) != 0;
   } else {
     return raw;
   }
@@ -53,7 +78,8 @@ inline auto from_stored(Lanes<Stored<T>, N> raw) {
 template <class T, int N, class Result>
 inline Lanes<Stored<T>, N> to_stored(Result result) {
   if constexpr (std::is_same_v<T, Bool>) {
-    return __builtin_convertvector(result & 1, Lanes<uint8_t, N>);
+    const auto bytes = std::bit_cast<Lanes<uint8_t, sizeof(result)>>(result);
+    return detail::every_byte<sizeof(result) / N>(bytes, std::make_index_sequence<N>{}) & 1;
   } else {
     return result;
   }
