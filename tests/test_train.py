@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from io import StringIO
 from pathlib import Path
@@ -669,7 +670,7 @@ def test_progress(terminal):
     small_trainer(callbacks=[display]).fit(loader(), loader(), epochs=2)
     text = out.getvalue()
     assert "2/2" in text
-    assert "val accuracy" in text
+    assert ("accuracy 0." if terminal else "val accuracy 0.") in text
     assert "samples/s" in text
     assert ("\x1b" in text) == terminal
     if not terminal:
@@ -682,6 +683,24 @@ def test_progress_says_that_it_was_stopped(terminal, default_sigint):
     display = progress(Console(file=out, force_terminal=terminal, width=120, no_color=True))
     small_trainer(callbacks=[display, PressCtrlC(5)]).fit(loader(), epochs=9)
     assert "interrupted in epoch 2 of 9" in out.getvalue()
+    out.truncate(0)
+    trainer = Scripted([2.0, 3.0, 4.0])
+    trainer.callbacks = [EarlyStopping(2), display]
+    trainer.fit(loader(), loader(), epochs=9)
+    assert "stopped after epoch 3 of 9: no better val_loss since epoch 1" in out.getvalue()
+
+
+def test_progress_fits_a_line_of_80_columns():
+    out = StringIO()
+    display = progress(Console(file=out, force_terminal=True, width=80, no_color=True, color_system=None))
+    trainer = small_trainer(callbacks=[display], accumulate=3)
+    trainer.fit(loader(), loader(), epochs=12)
+    frames = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", frame) for frame in re.split(r"[\r\n]", out.getvalue())]
+    last = next(frame for frame in reversed(frames) if frame.startswith("epoch"))
+    assert last.startswith("epoch 12/12 ━")
+    assert "samples/s" in last
+    assert len(last) <= 80
+    assert display.progress.tasks[0].percentage == 100  # steps, not batches
 
 
 def test_readme_loop_runs():

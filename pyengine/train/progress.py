@@ -11,6 +11,7 @@ from .callbacks import Callback
 from .trainer import Trainer
 
 REFRESH_SECONDS = 0.1
+FIGURES_WIDTH = 74  # what stands beside the bar, for a loss and one metric
 
 
 class _ProgressBar(Callback):
@@ -24,13 +25,14 @@ class _ProgressBar(Callback):
     def on_fit_start(self, trainer: Trainer) -> None:
         self.progress = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=max(4, min(32, self.console.width - FIGURES_WIDTH))),
             TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(compact=True),
             console=self.console,
             refresh_per_second=1 / REFRESH_SECONDS,
         )
-        total = None if trainer.batches is None else trainer.batches * trainer.epochs
+        steps = None if trainer.batches is None else -(-trainer.batches // trainer.accumulate)
+        total = None if steps is None else steps * trainer.epochs
         self.task: TaskID = self.progress.add_task("", total=total, completed=trainer.step, epoch="", figures="")
         self.progress.start()
 
@@ -41,17 +43,18 @@ class _ProgressBar(Callback):
             self._show(trainer, trainer.epoch + 1, trainer.running.mean, trainer.running.rate)
 
     def on_epoch(self, trainer: Trainer, row: dict[str, Any]) -> None:
-        self.validation = _figures(row, "val_")
+        names = {key: "val" if key == "val_loss" else key.removeprefix("val_") for key in row if key.startswith("val_")}
+        self.validation = "".join(f"{name.replace('_', ' ')} {row[key]:.3f}  " for key, name in names.items())
         self._show(trainer, row["epoch"], row["train_loss"], row["samples_per_second"])
 
     def on_fit_end(self, trainer: Trainer, error: BaseException | None) -> None:
         self.progress.stop()
         if trainer.stopped:
-            where = f"in epoch {trainer.epoch + 1} of {trainer.epochs}"
-            self.console.print(f"[yellow]{trainer.stopped}[/] {where}", highlight=False)
+            self.console.print(f"[yellow]{_why_stopped(trainer)}[/]", highlight=False)
 
     def _show(self, trainer: Trainer, epoch: int, loss: float, rate: float) -> None:
-        figures = f"loss {loss:.4f} · {self.validation}{rate:,.0f} samples/s"
+        speed = f"{rate / 1000:,.0f}k" if rate >= 10_000 else f"{rate:,.0f}"
+        figures = f"loss {loss:.3f}  {self.validation}{speed} samples/s"
         self.progress.update(self.task, completed=trainer.step, epoch=f"{epoch}/{trainer.epochs}", figures=figures)
 
 
@@ -63,14 +66,13 @@ class _ProgressLines(Callback):
 
     def on_epoch(self, trainer: Trainer, row: dict[str, Any]) -> None:
         number = f"{row['epoch']:>{len(str(trainer.epochs))}}/{trainer.epochs}"
-        self._print(
-            f"epoch {number} · loss {row['train_loss']:.4f} · {_figures(row, 'val_')}"
-            f"{row['samples_per_second']:,.0f} samples/s"
-        )
+        validated = "".join(f"{k.replace('_', ' ')} {v:.4f} · " for k, v in row.items() if k.startswith("val_"))
+        rate = f"{row['samples_per_second']:,.0f} samples/s"
+        self._print(f"epoch {number} · loss {row['train_loss']:.4f} · {validated}{rate}")
 
     def on_fit_end(self, trainer: Trainer, error: BaseException | None) -> None:
         if trainer.stopped:
-            self._print(f"{trainer.stopped} in epoch {trainer.epoch + 1} of {trainer.epochs}")
+            self._print(_why_stopped(trainer))
 
     def _print(self, line: str) -> None:
         self.console.print(line, highlight=False, soft_wrap=True)
@@ -81,9 +83,10 @@ def progress(console: Console) -> Callback:
     return _ProgressBar(console) if console.is_terminal else _ProgressLines(console)
 
 
-def _figures(row: dict[str, Any], prefix: str) -> str:
-    """The figures of a row whose names begin with `prefix`, as "val loss 0.12 · val accuracy 0.97 · "."""
-    return "".join(f"{key.replace('_', ' ')} {value:.4f} · " for key, value in row.items() if key.startswith(prefix))
+def _why_stopped(trainer: Trainer) -> str:
+    if trainer.running:
+        return f"{trainer.stopped} in epoch {trainer.epoch + 1} of {trainer.epochs}"
+    return f"stopped after epoch {trainer.epoch} of {trainer.epochs}: {trainer.stopped}"
 
 
 def closing_table(metrics: dict[str, Any], folder: str) -> Table:
