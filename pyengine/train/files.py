@@ -1,5 +1,6 @@
 """Writing files so that a reader, or a crash, never meets half of one."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Put `data` at `path`: the old file, or the new one whole, whenever the power fails.
 
     It is written beside its place, forced to the disk, and renamed over it; then the folder's entry is forced too.
-    OSError as the system words it, with nothing left behind.
+    OSError as the system words it, with the name of `path`, and nothing left behind.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -19,8 +20,11 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # where it could not even be made
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     sync_folder(path.parent)
 
