@@ -1,8 +1,8 @@
 // out[kept axes] = the sum of a over any set of axes. Reads each element once, 1 addition each: memory bound.
 //
-// The walk and the tree of partial sums are reduce.h's. With u the unit roundoff and n summands, each result differs
-// from the exact sum by at most (kLeaf / (kWays · lanes) + 10 + log2 n)·u·Σ|a|, at worst 42 + log2 n and on AVX2 in
-// float32 26 + log2 n (to first order; in columns 1 + log2 n). int64 computes as uint64, whose overflow wraps.
+// The walk and the trees of partial sums are reduce.h's. With u the unit roundoff and n summands each result differs
+// from the exact sum by at most (1024 / (8·lanes) + 16 + log2 n)·u·Σ|a| to first order, where lanes is how many T a
+// vector holds, and along axes that are not innermost by (2 + log2 n)·u·Σ|a|. int64 computes as uint64, which wraps.
 #include "cpu/reduce.h"
 
 #include "core/axes.h"
