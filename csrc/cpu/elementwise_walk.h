@@ -32,6 +32,8 @@ inline constexpr int64_t kChunk = 1024;       // elements in a gather buffer: th
 inline constexpr int64_t kShortRow = 64;      // rows below this length are handed over several at a time,
 inline constexpr int64_t kRepeatedRow = 256;  // below this where all that is gathered is the same for every row
 
+inline constexpr int64_t kBandTiles = 4;
+
 enum class Access { stream, constant, gather };
 
 // How the loop reaches each operand, as bits.
@@ -205,16 +207,19 @@ struct Elements {
     const int64_t rows = planes.inner(), columns = walk.inner();
     int64_t height = 1;
     for (int op = 1; op < walk.operands; ++op)
-      if (plan.gathers(op)) height = std::max(height, detail::kLineBytes / sizes[op]);
+      if (plan.gathers(op)) height = std::max(height, kLineBytes / sizes[op]);
     const int64_t width = kChunk / height;
-    const int64_t down = (rows + height - 1) / height, across = (columns + width - 1) / width;
-    const int64_t at_once = std::max<int64_t>(1, kBlock / (std::min(rows, height) * std::min(columns, width)));
+    const int64_t band = kBandTiles * height;  // tiles below each other read neighbouring cache lines of the same pages
+    const int64_t down = (rows + band - 1) / band, across = (columns + width - 1) / width;
+    const int64_t at_once = std::max<int64_t>(1, kBlock / (std::min(rows, band) * std::min(columns, width)));
     parallel_ranges(planes.rows() * down * across, at_once, [&](int64_t begin, int64_t end) {
       RowCursor plane(planes, begin / (down * across));
       for (int64_t i = begin; i < end; ++i) {
         if (i > begin && i % (down * across) == 0) plane.next();
-        const int64_t row = i / across % down * height, column = i % across * width;
-        tile(plan, plane.data, row, std::min(height, rows - row), column, std::min(width, columns - column));
+        const int64_t first = i / across % down * band, last = std::min(first + band, rows);
+        const int64_t column = i % across * width, n = std::min(width, columns - column);
+        for (int64_t row = first; row < last; row += height)
+          tile(plan, plane.data, row, std::min(height, last - row), column, n);
       }
     });
   }

@@ -16,7 +16,7 @@
 
 namespace pe::cpu::detail {
 
-inline constexpr int64_t kStrip = 512;
+inline constexpr int64_t kStrip = 1024;
 inline constexpr int64_t kLeafRows = 8;
 inline constexpr int64_t kSegmentRows = 256;
 inline constexpr int kTreeDepth = 8;  // strips waiting: the bits of the most leaves of a segment, and the newest
