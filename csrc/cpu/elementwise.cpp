@@ -1,8 +1,7 @@
 // out[i] = f(a[i], b[i]) with broadcasting: add, sub, mul, div, neg, relu, relu_backward, exp, square.
 //
-// 1 FLOP for 2 or 3 elements moved, so all of them run at the speed of memory; what there is to gain lies in the walk
-// over the arrays (elementwise.h), not here. int64 computes as uint64, whose overflow wraps by definition, as NumPy's
-// does.
+// Most do 1 FLOP for 2 or 3 elements moved and run at the speed of memory; what there is to gain lies in the walk over
+// the arrays (elementwise.h), not here. int64 computes as uint64: its overflow wraps by definition, as NumPy's does.
 #include "cpu/elementwise.h"
 
 #include "cpu/vec_math.h"
@@ -50,8 +49,8 @@ struct Neg {
 struct Relu {
   template <class V>
   V operator()(V a) const {
-    return a <= V{} ? V{} : a;
-  }  // this way round a NaN, which compares false, stays
+    return a <= V{} ? V{} : a;  // this way round a NaN, which compares false, stays
+  }
 };
 
 struct ReluBackward {
