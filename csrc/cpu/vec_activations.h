@@ -1,0 +1,89 @@
+// tanh, sigmoid and erf lane by lane, for Vec<float> and Vec<double>.
+//
+// tanh and sigmoid are made of expm1 and exp so that nothing cancels and nothing overflows. erf has two polynomials,
+// both from the Remez exchange of vec_math.h: x + x·P(x^2) up to |x| = 1, and 1 - exp(Q(|x|)) with Q = log(erfc)
+// beyond, where an error of Q counts for less and less. NaN stays, the infinities give the limits, the sign of zero is
+// kept.
+//
+// Largest errors found over every float32 and 10^7 random float64, against a wider type, with and without FMA:
+// tanh 2.3 ulp, sigmoid 2.4, erf 1.4.
+#pragma once
+
+#include "cpu/vec_math.h"
+
+namespace pe {
+
+template <class T>
+struct Activations;
+
+template <>
+struct Activations<float> {
+  static constexpr float kTanhIsOne = 9.5f, kErfIsOne = 4.0f;
+  // erf(x) / x - 1 in x^2 on [0, 1]
+  static constexpr float kErf[] = {0x1.06eba8p-3f, -0x1.81273ep-2f, 0x1.ce2cf8p-4f, -0x1.b7f90ep-6f,
+                                   0x1.5405b2p-8f, -0x1.a3f7p-11f,  0x1.496a32p-14f};
+  // log(erfc(x)) on [1, 4]
+  static constexpr float kLogErfc[] = {-0x1.661cf4p-12f, -0x1.2088eap0f,  -0x1.46baecp-1f, -0x1.a65344p-4f,
+                                       0x1.65cb7ap-6f,   -0x1.825afep-9f, 0x1.86dd8ep-13f};
+};
+
+template <>
+struct Activations<double> {
+  static constexpr double kTanhIsOne = 20.0, kErfIsOne = 6.0;
+  // erf(x) / x - 1 in x^2 on [0, 1]
+  static constexpr double kErf[] = {0x1.06eba8214db68p-3,   -0x1.812746b0379bdp-2,  0x1.ce2f21a040d16p-4,
+                                    -0x1.b82ce311fa93ep-6,  0x1.565bccf92b2f9p-8,   -0x1.c02db03dd71d5p-11,
+                                    0x1.f9a2baa8fedd7p-14,  -0x1.f4ca4d6f3e356p-17, 0x1.b97fd3d992be3p-20,
+                                    -0x1.5c0726f04ecccp-23, 0x1.d71b0f1b173ecp-27,  -0x1.abae491c572abp-31};
+  // log(erfc(x)) on [1, 6]
+  static constexpr double kLogErfc[] = {-0x1.0defd4c38602bp-21, -0x1.20dd1fd62fc9dp+0,  -0x1.45f6273f742c0p-1,
+                                        -0x1.a4ac5e6271a8fp-4,  0x1.3722a2da7e5f7p-6,   0x1.ae8e538ed755ap-12,
+                                        -0x1.f63f854b9a174p-10, 0x1.9407ed28200efp-11,  -0x1.1b3363face3f9p-13,
+                                        -0x1.5419889d17280p-16, 0x1.7eee205b94b23p-16,  -0x1.22d772937f5e4p-17,
+                                        0x1.1eaa2878bc61fp-19,  -0x1.90dbafecf1118p-22, 0x1.8ecc55ea608eep-25,
+                                        -0x1.0e618a1bff16dp-28, 0x1.c1baac1837f1ep-33,  -0x1.5ada164b364dcp-38};
+};
+
+// |x|, but at most `bound`; a NaN stays.
+template <class T>
+inline Vec<T> bounded_size(Vec<T> x, T bound) {
+  const Vec<T> size = absolute<T>(x);
+  return select(size > bound, splat(bound), size);
+}
+
+// |tanh(x)| = |t| / (t + 2) with t = exp(±2|x|) - 1, by either sign: the one that loses less in rounding t and t + 2.
+template <class T>
+inline Vec<T> tanh_lanes(Vec<T> x) {
+  const Vec<T> twice = bounded_size<T>(x, Activations<T>::kTanhIsOne) * T(2);
+  const Vec<T> t = expm1_lanes<T>(select(twice < T(1), -twice, twice));
+  return with_sign<T>(absolute<T>(t) / (t + T(2)), x);
+}
+
+// 1 / (1 + exp(-x)) for x >= 0, exp(x) / (1 + exp(x)) below
+template <class T>
+inline Vec<T> sigmoid_lanes(Vec<T> x) {
+  const Vec<T> e = exp_lanes<T, true>(-absolute<T>(x));
+  return select(x < T(0), e, splat(T(1))) / (e + T(1));
+}
+
+template <class T>
+inline Vec<T> erf_lanes(Vec<T> x) {
+  using C = Activations<T>;
+  const Vec<T> size = bounded_size<T>(x, C::kErfIsOne);
+  const Vec<T> small = size * polynomial<T>(size * size, C::kErf) + size;
+  const Vec<T> large = T(1) - exp_lanes<T, true>(polynomial<T>(size, C::kLogErfc));
+  return with_sign<T>(select(size < T(1), small, large), x);
+}
+
+namespace math {
+
+inline Vec<float> tanh(Vec<float> x) { return tanh_lanes<float>(x); }
+inline Vec<double> tanh(Vec<double> x) { return tanh_lanes<double>(x); }
+inline Vec<float> sigmoid(Vec<float> x) { return sigmoid_lanes<float>(x); }
+inline Vec<double> sigmoid(Vec<double> x) { return sigmoid_lanes<double>(x); }
+inline Vec<float> erf(Vec<float> x) { return erf_lanes<float>(x); }
+inline Vec<double> erf(Vec<double> x) { return erf_lanes<double>(x); }
+
+}  // namespace math
+
+}  // namespace pe
