@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import statistics
 from io import StringIO
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rich.console import Console
 
 import pyengine as pe
 from pyengine import nn, optim
+from pyengine.cli.tables import behind
 from pyengine.data import DataLoader, TensorDataset
 from pyengine.recipes import RECIPES, run
 from pyengine.recipes.recipe import Settings
@@ -530,6 +532,24 @@ def test_numpy_device_learns_the_same(tmp_path):
 def test_digits_are_learned(tmp_path):
     result = run(DIGITS, DIGITS.defaults, tmp_path / "run")
     assert result.metrics["test_accuracy"] >= 0.97
+
+
+def test_the_page_on_recipes_shows_the_committed_results():
+    """docs/recipes.md against docs/results/digits.json, and the recipe's settings against what was chosen there."""
+    docs = Path(__file__).parent.parent / "docs"
+    page, results = (docs / "recipes.md").read_text(), json.loads((docs / "results" / "digits.json").read_text())
+    trials = results["trials"]
+    for trial in trials[:12]:
+        c = trial["changed"]
+        row = f"| {c['hidden']} | {c['lr']:g} | {c['weight_decay']:g} | {c['schedule']} | {trial['val_loss']:.4f} "
+        assert row + f"| {trial['val_accuracy']:.4f} | {trial['best_epoch']:.0f} | {behind(trial, trials[0])} |" in page
+    for result in results["runs"]:
+        figures = f"{result['test_accuracy']:.4f} | {result['test_loss']:.4f} | {result['best_epoch']} |"
+        assert f"| {result['seed']} | {figures}" in page
+    median = statistics.median(result["test_accuracy"] for result in results["runs"])
+    assert f"median test accuracy {median:.4f}." in page
+    chosen = max(trials, key=lambda trial: trial["val_accuracy"])["changed"]
+    assert DIGITS.defaults.changed(**chosen) == DIGITS.defaults
 
 
 @pytest.mark.parametrize(
