@@ -181,6 +181,8 @@ PyObject* translate(const std::string& kernel) {
     PyErr_SetString(PyExc_TypeError, (kernel + ": " + error.text).c_str());
   } catch (const DTypeError& error) {
     PyErr_SetString(PyExc_TypeError, (kernel + ": " + error.what()).c_str());
+  } catch (const IndexError& error) {
+    PyErr_SetString(PyExc_IndexError, (kernel + ": " + error.what()).c_str());
   } catch (const ShapeError& error) {
     PyErr_SetString(PyExc_ValueError, (kernel + ": " + error.what()).c_str());
   } catch (const std::bad_alloc& error) {

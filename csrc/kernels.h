@@ -10,6 +10,7 @@
 #include "kernels/copy.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/elementwise.h"
+#include "kernels/index.h"
 #include "kernels/matmul.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
@@ -28,6 +29,7 @@ void for_each_kernel(Visitor&& visit) {
   for_each_cross_entropy_kernel(visit);
   for_each_random_kernel(visit);
   for_each_sgd_kernel(visit);
+  for_each_index_kernel(visit);
 }
 
 }  // namespace pe

@@ -3,6 +3,7 @@
 from .reference.copy import *
 from .reference.cross_entropy import *
 from .reference.elementwise import *
+from .reference.index import *
 from .reference.matmul import *
 from .reference.random import *
 from .reference.reduce import *

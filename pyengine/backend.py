@@ -69,6 +69,11 @@ def getitem(a: Array, index: tuple[Any, ...]) -> Array:
     return out if isinstance(out, np.ndarray) else a[(*decoded, ...)]  # a view, not NumPy's scalar copy
 
 
+def nonzero(mask: Array) -> tuple[Array, ...]:
+    """Where `mask` is true: for each axis the positions along it. Waits for the data, as the shape depends on it."""
+    return tuple(np.ascontiguousarray(positions, np.int64) for positions in np.nonzero(mask))
+
+
 def scalar(value: float, dtype: np.dtype) -> Array:
     """A constant of an operation, as an array without axes."""
     return np.asarray(value, dtype)
@@ -105,6 +110,15 @@ def _getitem_backward_with(copy: Any, full: Any) -> Any:
     return getitem_backward
 
 
+def _setitem_with(copy: Any) -> Any:
+    def setitem(a: Array, value: Array, index: tuple[Any, ...]) -> Array:
+        out: Array = copy(a, a.dtype)
+        copy(value, a.dtype, out=getitem(out, index))
+        return out
+
+    return setitem
+
+
 def _namespace(kernels: dict[str, Any]) -> Kernels:
     copy, full = kernels["copy"], kernels["full"]
     return SimpleNamespace(
@@ -112,7 +126,9 @@ def _namespace(kernels: dict[str, Any]) -> Kernels:
         permute=permute,
         expand=expand,
         getitem=getitem,
+        nonzero=nonzero,
         scalar=scalar,
+        setitem=_setitem_with(copy),
         reshape=_reshape_with(copy),
         getitem_backward=_getitem_backward_with(copy, full),
     )

@@ -284,7 +284,7 @@ def mark_written(tensor: Any) -> None:
 
 
 def _check_unwritten(node: Node) -> None:
-    for source in node.op.saves:
+    for source in node.op.saves_of(len(node.edges)):
         edge: Any = node.edges[source] if source >= 0 else node
         if edge.version is not None and edge.version.time > node.time:
             what = f"input {source}" if source >= 0 else "the result"
@@ -441,7 +441,8 @@ class DifferentiableKernels:
         if op is None:
             raise NotImplementedError(f"second derivatives: the kernel {name} has no gradient of its own")
 
-        def call(*tensors: Any, **attrs: Any) -> Any:
+        def call(*operands: Any, **attrs: Any) -> Any:
+            tensors = [t for operand in operands for t in (operand if isinstance(operand, list) else [operand])]
             return apply(op, tensors, attrs)
 
         return call
@@ -451,7 +452,7 @@ def _saved_tensors(node: Node, outputs: int) -> tuple[Any, ...]:
     """What `node` saved, the arrays among it as tensors that are linked into the graph."""
     assert node.saved is not None
     linked = []
-    for value, source in zip(node.saved, node.op.saves, strict=False):
+    for value, source in zip(node.saved, node.op.saves_of(len(node.edges)), strict=False):
         edge: Any = node.edges[source] if source >= 0 else node if outputs == 1 else output_node(node, ~source, outputs)
         if value is None or isinstance(edge, Value):
             linked.append(None if value is None else edge)

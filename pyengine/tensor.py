@@ -11,18 +11,27 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, tape
-from .backend import Array, Device, array_from, encode_index
+from .backend import Array, Device, array_from
 from .backend import device as find_device
-from .methods import ElementwiseMethods, InplaceMethods, MatmulMethods, ReduceMethods, ViewMethods
+from .methods import (
+    ConvertMethods,
+    ElementwiseMethods,
+    IndexMethods,
+    InplaceMethods,
+    MatmulMethods,
+    ReduceMethods,
+    ViewMethods,
+)
 from .ops.copy import COPY
 from .ops.elementwise import ADD, DIV, MUL, NEG, SUB
-from .ops.views import GETITEM
 from .tape import apply, kernels_of, mark_written, share_version, wrap
 
 Shape = tuple[int, ...]
 
 
-class Tensor(ElementwiseMethods, InplaceMethods, MatmulMethods, ReduceMethods, ViewMethods):
+class Tensor(
+    ConvertMethods, ElementwiseMethods, IndexMethods, InplaceMethods, MatmulMethods, ReduceMethods, ViewMethods
+):
     """A multi-dimensional array that can be differentiated. Make one with `pe.tensor`.
 
     data           the array: `numpy.ndarray` on a CPU; share it at your own risk
@@ -196,15 +205,6 @@ class Tensor(ElementwiseMethods, InplaceMethods, MatmulMethods, ReduceMethods, V
         raise TypeError(
             f"a tensor cannot be combined with {type(other).__name__}; wrap it in pe.tensor(…) if it holds numbers"
         )
-
-    def __getitem__(self, index: Any) -> "Tensor":
-        entries = index if isinstance(index, tuple) else (index,)
-        for entry in entries:
-            if not (entry is None or entry is Ellipsis or isinstance(entry, slice)) and (
-                isinstance(entry, bool) or not hasattr(entry, "__index__") or isinstance(entry, Tensor | np.ndarray)
-            ):
-                raise TypeError(f"indexing: ints, slices, None and ... are understood, not {type(entry).__name__}")
-        return self._view(GETITEM, {"index": encode_index(entries)})
 
     # --- dtype and device
 

@@ -74,7 +74,7 @@ def test_an_index_outside_names_the_shape(device, index) -> None:
         make(device)(2, 3)[index]
 
 
-@pytest.mark.parametrize("index", [1.5, "a", True, [0, 1], pe.tensor([0, 1]), np.array([0, 1])])
+@pytest.mark.parametrize("index", [1.5, "a", {0: 1}])
 def test_an_index_of_a_wrong_kind_is_named(index) -> None:
     with pytest.raises(TypeError, match=f"indexing: .* not {type(index).__name__}"):
         pe.zeros(2, 3)[index]

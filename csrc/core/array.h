@@ -66,12 +66,15 @@ struct Ints {
 
 enum class Activation : uint8_t { none, relu };
 
-// Errors of a kernel's own checks. The binding turns them into Python's ValueError and TypeError;
+// Errors of a kernel's own checks. The binding turns them into Python's ValueError, TypeError and IndexError;
 // `infer` of the op record words what the user reads.
 struct ShapeError : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 struct DTypeError : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
+};
+struct IndexError : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 

@@ -109,5 +109,25 @@ GETITEM = Cases(
 )
 GETITEM_BACKWARD = Cases("getitem_backward", _draw_getitem_backward, dtypes=NUMBERS, oracle=_torch_getitem_backward)
 
+
+def _draw_setitem(pick: Pick) -> Call:
+    shape = pick.shape()
+    index = _draw_index(pick, shape)
+    return Call((Operand(shape), Operand(_positions(index, shape).shape)), {"index": index})
+
+
+def _torch_setitem(torch: Any, a: Any, value: Any, index: tuple[Any, ...]) -> Any:
+    places = torch.from_numpy(_positions(index, tuple(a.shape))).reshape(-1)
+    return a.reshape(-1).index_put((places,), value.reshape(-1)).reshape(a.shape)
+
+
+SETITEM = Cases(
+    "setitem",
+    _draw_setitem,
+    dtypes=NUMBERS,
+    oracle=_torch_setitem,
+    mistake=wrong(((2, 3), "f4"), ((2,), "f4"), index=(0,)),
+)
+
 KERNELS = ()
-OPS = (RESHAPE, PERMUTE, EXPAND, GETITEM, GETITEM_BACKWARD)
+OPS = (RESHAPE, PERMUTE, EXPAND, GETITEM, GETITEM_BACKWARD, SETITEM)

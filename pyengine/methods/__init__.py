@@ -3,10 +3,20 @@
 They are mixed into `pyengine.Tensor`, which itself has the operators, the conversions and the gradient.
 """
 
+from .convert import ConvertMethods
 from .elementwise import ElementwiseMethods
+from .index import IndexMethods
 from .inplace import InplaceMethods
 from .matmul import MatmulMethods
 from .reduce import ReduceMethods
 from .views import ViewMethods
 
-__all__ = ["ElementwiseMethods", "InplaceMethods", "MatmulMethods", "ReduceMethods", "ViewMethods"]
+__all__ = [
+    "ConvertMethods",
+    "ElementwiseMethods",
+    "IndexMethods",
+    "InplaceMethods",
+    "MatmulMethods",
+    "ReduceMethods",
+    "ViewMethods",
+]

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from ..creation import full
 from ..ops.cross_entropy import CROSS_ENTROPY
 from ..ops.elementwise import RELU
+from ..ops.index import EMBEDDING
 from ..ops.matmul import LINEAR
 from ..ops.softmax import SOFTMAX
 from ..tape import apply, located, state
@@ -72,3 +74,39 @@ def cross_entropy(input: Tensor, target: Tensor) -> Tensor:
     if input.requires_grad and state.grad_enabled:
         return apply(CROSS_ENTROPY, (input, target), _WITH_GRAD)[0]
     return apply(CROSS_ENTROPY, (input, target))[0]
+
+
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """The rows of `weight` at the positions `input`.
+
+    input        (...), int64, from 0 on
+    weight       (rows, features)
+    padding_idx  a row that is not learned: its gradient is 0; -1 is the last
+    Returns (..., features). IndexError where there is no such row.
+
+    >>> import pyengine as pe
+    >>> embedding(pe.tensor([1, 0, 1]), pe.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[3., 4.],
+            [1., 2.],
+            [3., 4.]])
+    """
+    if padding_idx is not None and not -weight.shape[0] <= padding_idx < weight.shape[0]:
+        raise IndexError(f"embedding: padding_idx {padding_idx} is outside of the {weight.shape[0]} rows")
+    return apply(EMBEDDING, (weight, input), {"padding": padding_idx})
+
+
+def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
+    """Class numbers as rows of zeros with a one: (...) int64 to (..., num_classes) int64.
+
+    num_classes  by default one more than the largest number, for which the program waits until the data is there
+    IndexError where a number is outside of the classes.
+
+    >>> import pyengine as pe
+    >>> one_hot(pe.tensor([2, 0]))
+    tensor([[0, 0, 1],
+            [1, 0, 0]])
+    """
+    if num_classes < 0:
+        num_classes = 1 + max(input.reshape(-1).detach().numpy().tolist(), default=-1)
+    zeros = full((*input.shape, num_classes), 0, input.dtype, input.device)
+    return zeros.scatter(-1, input.reshape(*input.shape, 1), 1)

@@ -38,7 +38,8 @@ class Op:
              One grad for each output, None for an output that nothing used
     cost     cost(specs, attrs) -> (floating-point operations, bytes moved) at the least
     saves    where the arrays in `saved` come from: i is input i, ~i (so -1, -2, …) is output i. Tells whether a saved
-             value was overwritten, and lets create_graph rebuild the saved values as tensors of the graph
+             value was overwritten, and lets create_graph rebuild the saved values as tensors of the graph. Of an
+             operation on any number of inputs, those that a call has count
     promotes whether operands of different dtypes are cast to their common one
     """
 
@@ -49,6 +50,10 @@ class Op:
     cost: Callable[[Sequence[Spec], Attrs], tuple[int, int]]
     saves: tuple[int, ...] = ()
     promotes: bool = False
+
+    def saves_of(self, inputs: int) -> tuple[int, ...]:
+        """`saves` for a call with that many inputs."""
+        return tuple(source for source in self.saves if source < inputs)
 
 
 def size(shape: tuple[int, ...]) -> int:

@@ -107,6 +107,30 @@ def _getitem_backward_vjp(
     return (k.getitem(grad, index=index),)
 
 
+def _infer_setitem(specs: Sequence[Spec], attrs: Attrs) -> list[Spec]:
+    a, value = specs
+    (place,) = _infer_getitem([a], attrs)
+    if value != place:
+        raise ValueError(f"setitem: the value is {value}, its place {place}; they must match")
+    return [a]
+
+
+def _setitem(k: Kernels, a: Any, value: Any, *, index: tuple[Any, ...]) -> Any:
+    return k.setitem(a, value, index=index), (value.shape,)
+
+
+def _setitem_vjp(k: Kernels, saved: Any, grad: Any, *, needs: Sequence[bool], index: tuple[Any, ...]) -> Any:
+    zeros = k.expand(k.scalar(0.0, dtype=grad.dtype), shape=saved[0])
+    return (
+        k.setitem(grad, zeros, index=index) if needs[0] else None,
+        k.getitem(grad, index=index) if needs[1] else None,
+    )
+
+
+def _cost_setitem(specs: Sequence[Spec], attrs: Attrs) -> tuple[int, int]:
+    return 0, 2 * nbytes(*specs)
+
+
 def _no_cost(specs: Sequence[Spec], attrs: Attrs) -> tuple[int, int]:
     return 0, 0
 
@@ -123,4 +147,6 @@ GETITEM_BACKWARD = Op(
     "getitem_backward", _infer_getitem_backward, _getitem_backward, _getitem_backward_vjp, _cost_getitem_backward
 )
 
-OPS = (RESHAPE, PERMUTE, EXPAND, GETITEM, GETITEM_BACKWARD)
+SETITEM = Op("setitem", _infer_setitem, _setitem, _setitem_vjp, _cost_setitem)
+
+OPS = (RESHAPE, PERMUTE, EXPAND, GETITEM, GETITEM_BACKWARD, SETITEM)

@@ -7,9 +7,9 @@ so a whole model can run on the definitions.
 
 from types import ModuleType
 
-from . import copy, cross_entropy, elementwise, matmul, random, reduce, sgd, softmax
+from . import copy, cross_entropy, elementwise, index, matmul, random, reduce, sgd, softmax
 
-MODULES: tuple[ModuleType, ...] = (elementwise, copy, reduce, matmul, softmax, cross_entropy, random, sgd)
+MODULES: tuple[ModuleType, ...] = (elementwise, copy, reduce, matmul, softmax, cross_entropy, random, sgd, index)
 
 
 def kernels() -> dict[str, object]:

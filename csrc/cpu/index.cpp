@@ -1,0 +1,226 @@
+// index, index_put, index_add: elements at positions along some axes; gather, scatter, scatter_add: along one, line by
+// line. Contracts in kernels/index.h.
+//
+// Nothing is computed but sums: each element is read once and written once, and positions are 8 bytes each, so memory
+// is the limit, its latency where rows are short. The idea: positions are checked and turned into offsets once, in
+// parallel; then whole runs are copied. Sums and overwrites keep the order of the positions, so threads share the runs
+// and never the positions: every result has the same bits for any number of threads, with no atomics. Not done: sorting
+// positions, which would give threads more to share where single elements are added up.
+#include "kernels/index.h"
+
+#include <algorithm>
+
+#include "cpu/gather.h"
+#include "cpu/index_layout.h"
+#include "cpu/loops.h"
+#include "kernels/copy.h"
+
+namespace pe {
+
+namespace {
+
+using cpu::IndexLayout;
+
+template <class Visit>
+void with_item(DType dtype, Visit&& visit) {
+  switch (itemsize(dtype)) {
+    case 1:
+      return visit(uint8_t{});
+    case 2:
+      return visit(uint16_t{});
+    case 4:
+      return visit(uint32_t{});
+    default:
+      return visit(uint64_t{});
+  }
+}
+
+template <class Visit>
+void with_number(DType dtype, Visit&& visit) {
+  if (dtype == DType::f32) return visit(float{});
+  if (dtype == DType::f64) return visit(double{});
+  visit(int64_t{});
+}
+
+struct Assign {
+  template <class T>
+  void operator()(T& to, T from) const {
+    to = from;
+  }
+};
+
+struct Accumulate {
+  template <class T>
+  void operator()(T& to, T from) const {
+    to += from;
+  }
+};
+
+// What the array that is written starts from: `a`, unless it is written in place.
+void start_from(In a, In src, Out out) {
+  if (src.size() > 0 && src.data == out.data) throw ShapeError("out shares memory with src; copy src first");
+  if (a.data != out.data) copy(a, a.dtype, out);
+}
+
+// --- several axes
+
+template <class Item>
+void take_run(const IndexLayout& layout, const Item* from, Item* to) {
+  constexpr int64_t kShort = 16;
+  if (layout.run > kShort) {
+    cpu::copy_run(reinterpret_cast<char*>(to), layout.part_step * static_cast<int64_t>(sizeof(Item)),
+                  reinterpret_cast<const char*>(from), layout.whole_step * static_cast<int64_t>(sizeof(Item)),
+                  layout.run, sizeof(Item));
+    return;
+  }
+  for (int64_t i = 0; i < layout.run; ++i) to[i * layout.part_step] = from[i * layout.whole_step];
+}
+
+template <class Item>
+void take(const IndexLayout& layout, const Item* whole, Item* part) {
+  const int64_t* from = layout.whole_at.data();
+  const int64_t* to = layout.part_at.data();
+  const int64_t blocks = layout.whole_runs.size(), at_once = std::max<int64_t>(1, cpu::kBlock / layout.run);
+  const int64_t pieces = (layout.count + at_once - 1) / at_once;
+  parallel_for(blocks * pieces, [&](int64_t task) {
+    const int64_t block = task / pieces, begin = task % pieces * at_once;
+    const int64_t end = std::min(begin + at_once, layout.count);
+    const Item* source = whole + layout.whole_runs.offset(block);
+    Item* target = part + layout.part_runs.offset(block);
+    for (int64_t j = begin; j < end; ++j) take_run(layout, source + from[j], target + to[j]);
+  });
+}
+
+// Threads share blocks and pieces of runs; all tuples of a piece are taken in order.
+template <class T, class F>
+void deposit(const IndexLayout& layout, T* whole, const T* part, F f) {
+  constexpr int64_t kPiece = 64;
+  const int64_t* to = layout.whole_at.data();
+  const int64_t* from = layout.part_at.data();
+  const int64_t pieces = (layout.run + kPiece - 1) / kPiece;
+  const int64_t at_once = std::max<int64_t>(1, cpu::kBlock / (layout.count * std::min(kPiece, layout.run)));
+  parallel_ranges(layout.whole_runs.size() * pieces, at_once, [&](int64_t first, int64_t last) {
+    for (int64_t task = first; task < last; ++task) {
+      const int64_t block = task / pieces, begin = task % pieces * kPiece;
+      const int64_t n = std::min(kPiece, layout.run - begin), step = layout.whole_step, source_step = layout.part_step;
+      T* target = whole + layout.whole_runs.offset(block) + begin * step;
+      const T* source = part + layout.part_runs.offset(block) + begin * source_step;
+      for (int64_t j = 0; j < layout.count; ++j) {
+        T* t = target + to[j];
+        const T* s = source + from[j];
+        if (step == 1 && source_step == 1) {
+          for (int64_t i = 0; i < n; ++i) f(t[i], s[i]);
+        } else {
+          for (int64_t i = 0; i < n; ++i) f(t[i * step], s[i * source_step]);
+        }
+      }
+    }
+  });
+}
+
+// --- one axis, line by line
+
+// The lines along `axis` of an array that is chosen from (or put together), of the positions and of the whole.
+struct Lines {
+  cpu::Walk walk;  // over the other axes, for part, positions and whole
+  int axis;
+  int64_t count, length;                         // positions in a line, elements in a line of the whole
+  int64_t part_step, position_step, whole_step;  // in bytes
+  bool along;                                    // whether memory lies along the lines rather than across
+
+  Lines(In part, In positions, In whole, int64_t named_axis)
+      : axis(static_cast<int>(named_axis < 0 ? named_axis + whole.ndim : named_axis)),
+        count(positions.shape[axis]),
+        length(whole.shape[axis]),
+        part_step(part.strides[axis] * itemsize(part.dtype)),
+        position_step(positions.strides[axis] * itemsize(positions.dtype)),
+        whole_step(whole.strides[axis] * itemsize(whole.dtype)) {
+    Array others[3] = {part, positions, whole};
+    for (Array& a : others) {
+      std::copy(positions.shape, positions.shape + positions.ndim, a.shape);  // the whole may be wider
+      std::copy(a.shape + axis + 1, a.shape + a.ndim, a.shape + axis);
+      std::copy(a.strides + axis + 1, a.strides + a.ndim, a.strides + axis);
+      --a.ndim;
+    }
+    const Array* const arrays[] = {&others[0], &others[1], &others[2]};
+    walk = cpu::collapse(arrays, 3);
+    along = walk.inner() == 1 || std::abs(part_step) < std::abs(walk.inner_stride(0));
+  }
+
+  // f(element of the part, element of the whole) for all positions; those of a line in order.
+  template <class T, class F>
+  void run(F f) const {
+    cpu::parallel_rows(walk, std::max<int64_t>(1, cpu::kBlock / count),
+                       [&](char* const* row, int64_t first, int64_t last) {
+                         const auto visit = [&](int64_t i, int64_t j) {
+                           const int64_t position =
+                               *reinterpret_cast<const int64_t*>(row[1] + i * walk.inner_stride(1) + j * position_step);
+                           if (static_cast<uint64_t>(position) >= static_cast<uint64_t>(length))
+                             throw IndexLayout::outside(position, axis, length, 0);
+                           f(*reinterpret_cast<T*>(row[0] + i * walk.inner_stride(0) + j * part_step),
+                             *reinterpret_cast<T*>(row[2] + i * walk.inner_stride(2) + position * whole_step));
+                         };
+                         if (along) {
+                           for (int64_t i = first; i < last; ++i)
+                             for (int64_t j = 0; j < count; ++j) visit(i, j);
+                         } else {
+                           for (int64_t j = 0; j < count; ++j)
+                             for (int64_t i = first; i < last; ++i) visit(i, j);
+                         }
+                       });
+  }
+};
+
+}  // namespace
+
+void index(In a, InList indices, const Ints& axes, bool wrap, Out out) {
+  const IndexLayout layout(a, indices, axes, wrap, out);
+  if (out.size() == 0) return;
+  with_item(a.dtype, [&](auto item) {
+    using Item = decltype(item);
+    take(layout, a.as<const Item>(), out.as<Item>());
+  });
+}
+
+void index_put(In a, In src, InList indices, const Ints& axes, Out out) {
+  const IndexLayout layout(out, indices, axes, true, src);
+  start_from(a, src, out);
+  if (src.size() == 0) return;
+  with_item(a.dtype, [&](auto item) {
+    using Item = decltype(item);
+    deposit(layout, out.as<Item>(), src.as<const Item>(), Assign{});
+  });
+}
+
+void index_add(In src, InList indices, const Ints& axes, const Ints& shape, Out out) {
+  const IndexLayout layout(out, indices, axes, true, src);
+  full(shape, 0, out.dtype, out);
+  if (src.size() == 0) return;
+  with_number(src.dtype, [&](auto number) {
+    using T = decltype(number);
+    deposit(layout, out.as<T>(), src.as<const T>(), Accumulate{});
+  });
+}
+
+void gather(In a, In positions, const Ints& axis, Out out) {
+  if (positions.size() == 0) return;
+  const Lines lines(out, positions, a, axis.values[0]);
+  with_item(a.dtype, [&](auto item) { lines.run<decltype(item)>([](auto& part, auto& whole) { part = whole; }); });
+}
+
+void scatter(In a, In src, In positions, const Ints& axis, Out out) {
+  start_from(a, src, out);
+  if (positions.size() == 0) return;
+  const Lines lines(src, positions, out, axis.values[0]);
+  with_item(a.dtype, [&](auto item) { lines.run<decltype(item)>([](auto& part, auto& whole) { whole = part; }); });
+}
+
+void scatter_add(In src, In positions, const Ints& axis, const Ints& shape, Out out) {
+  full(shape, 0, out.dtype, out);
+  if (positions.size() == 0) return;
+  const Lines lines(src, positions, out, axis.values[0]);
+  with_number(src.dtype,
+              [&](auto number) { lines.run<decltype(number)>([](auto& part, auto& whole) { whole += part; }); });
+}
+
+}  // namespace pe
