@@ -166,7 +166,9 @@ KERNEL_CASES = (
 
 def _flat(call: Call) -> Call:
     """The call with its list of positions as single operands."""
-    operands = [o for operand in call.operands for o in (operand if type(operand) is tuple else (operand,))]
+    operands: list[Any] = []
+    for operand in call.operands:
+        operands += operand if type(operand) is tuple else (operand,)
     return Call(tuple(Operand(o.shape, real, o.dtype) if o.dtype is None else o for o in operands), call.attrs)
 
 

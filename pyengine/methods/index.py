@@ -48,7 +48,7 @@ class IndexMethods(InplaceMethods, ViewMethods):
         return apply(INDEX, (source, *positions), {"axes": axes})
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        """Write `value`, cast and broadcast, to the elements that an index chooses; for one place the last of several stays.
+        """Write `value`, cast and broadcast, to what an index chooses; for one place the last of several stays.
 
         Tracked where this tensor or `value` requires a gradient, which a view and a leaf refuse.
 
@@ -296,10 +296,11 @@ def _fit(value: "Tensor", shape: tuple[int, ...]) -> "Tensor":
         ) from None
 
 
-def _source(tensor: Any, src: Any, index: "Tensor") -> "Tensor":
+def _source(tensor: Any, src: Any, index: "Tensor") -> Any:
     """What is put at the positions `index`: a number for each of them, or the part of a tensor that they cover."""
     if not isinstance(src, Value):
-        return tensor._operand(src).to(tensor.dtype).expand(index.shape)  # type: ignore[no-any-return]
-    if src.shape == index.shape or src.ndim != index.ndim:
-        return src  # type: ignore[no-any-return]
-    return src[tuple(slice(n) for n in index.shape)]  # type: ignore[no-any-return]
+        return tensor._operand(src).to(tensor.dtype).expand(index.shape)
+    source: Any = src
+    if source.shape == index.shape or source.ndim != index.ndim:
+        return source
+    return source[tuple(slice(n) for n in index.shape)]

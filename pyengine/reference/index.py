@@ -1,6 +1,7 @@
 """Choosing elements by position (int64), and putting them back."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,30 +22,32 @@ def _check(kernel: str, positions: Array, axis: int, length: int, wrap: bool) ->
         )
 
 
-def _key(kernel: str, shape: tuple[int, ...], indices: Sequence[Array], axes: Sequence[int], wrap: bool) -> tuple:
+def _key(
+    kernel: str, shape: tuple[int, ...], indices: Sequence[Array], axes: Sequence[int], wrap: bool
+) -> tuple[Any, ...]:
     """The NumPy index of arrays of positions along `axes`."""
     if not indices or len(indices) != len(axes) or sorted(set(axes)) != list(axes) or axes[-1] >= len(shape):
         raise ValueError(f"{kernel}: {len(indices)} arrays of positions for the axes {axes} of {shape}")
-    key: list = [slice(None)] * len(shape)
+    key: list[Any] = [slice(None)] * len(shape)
     for positions, axis in zip(indices, axes, strict=True):
         _check(kernel, positions, axis, shape[axis], wrap)
         key[axis] = positions
     return tuple(key)
 
 
-def _sparse_key(kernel: str, shape: tuple[int, ...], positions: Array, axis: int) -> tuple:
+def _sparse_key(kernel: str, shape: tuple[int, ...], positions: Array, axis: int) -> tuple[Any, ...]:
     """The NumPy index of positions along one axis of each line."""
     axis = _axis(kernel, axis, len(shape))
     fits = positions.ndim == len(shape)
     if not fits or any(i != axis and positions.shape[i] > n for i, n in enumerate(shape)):
         raise ValueError(f"{kernel}: index {positions.shape} does not fit {shape} along axis {axis}")
     _check(kernel, positions, axis, shape[axis], wrap=False)
-    key = list(np.indices(positions.shape, sparse=True))
+    key: list[Any] = list(np.indices(positions.shape, sparse=True))
     key[axis] = positions
     return tuple(key)
 
 
-def _in_order(key: tuple) -> tuple:
+def _in_order(key: tuple[Any, ...]) -> tuple[Any, ...]:
     """The index with its arrays laid out such that NumPy takes the positions in their order."""
     arrays = [k.copy(order="C") for k in np.broadcast_arrays(*(k for k in key if isinstance(k, np.ndarray)))]
     return tuple(arrays.pop(0) if isinstance(k, np.ndarray) else k for k in key)
