@@ -547,33 +547,21 @@ def test_two_processes_do_not_write_one_folder(tmp_path):
 def test_killed_runs_resume_to_the_same_bits(tmp_path):
     """SIGKILL at random moments, most of them while a checkpoint is written. PYENGINE_KILLS=50 for more of them."""
     kills, rng = int(os.environ.get("PYENGINE_KILLS", "3")), random.Random(os.environ.get("PYENGINE_KILL_SEED", "0"))
-    settings = DIGITS.defaults.changed(epochs=max(2, kills // 2), hidden=32, seed=2)
+    settings = DIGITS.defaults.changed(epochs=max(4, kills // 2), hidden=32, seed=2)
     run(DIGITS, settings, tmp_path / "whole")
     out = tmp_path / "killed"
     command = [sys.executable, "-c", "from pyengine.cli import app; app()", "train", "digits", "--save-every", "1"]
-    command += [
-        "--epochs",
-        str(settings.epochs),
-        "--hidden",
-        "32",
-        "--seed",
-        "2",
-        "--out",
-        str(out),
-        "--resume",
-        "--quiet",
-    ]
-    places = []
+    command += ["--epochs", str(settings.epochs), "--hidden", "32", "--seed", "2", "--out", str(out), "--resume"]
+    killed = 0
     for _ in range(kills):
         seen = set(checkpoint.steps(out / "checkpoints"))
-        with subprocess.Popen(command) as process:
+        with subprocess.Popen([*command, "--quiet"], stdout=subprocess.DEVNULL) as process:
             while process.poll() is None and not set(checkpoint.steps(out / "checkpoints")) - seen:
                 time.sleep(0.002)
             time.sleep(rng.uniform(0, 0.1))
             process.kill()
-        places.append(len(list((out / "checkpoints").glob(".*.tmp"))))
-        if process.returncode == 0:
-            break  # it was done before it was killed
+        killed += process.returncode == -signal.SIGKILL
+    assert killed > 0  # a fast machine may be done before the last ones
     subprocess.run(command, check=True, timeout=120)
     assert figures(out) == figures(tmp_path / "whole")
-    assert not list(out.rglob("*.tmp")), places
+    assert not list(out.rglob("*.tmp"))  # what was being written when it was killed is swept
