@@ -1,7 +1,7 @@
 // tanh, sigmoid and erf lane by lane, for Vec<float> and Vec<double>.
 //
 // tanh and sigmoid are made of expm1 and exp so that nothing cancels and nothing overflows. erf has two polynomials,
-// both from the Remez exchange of vec_math.h: x + x·P(x^2) up to |x| = 1, and 1 - exp(Q(|x|)) with Q = log(erfc)
+// both made by tools/minimax.py: x + x·P(x^2) up to |x| = 1, and 1 - exp(Q(|x|)) with Q = log(erfc)
 // beyond, where an error of Q counts for less and less. NaN stays, the infinities give the limits, the sign of zero is
 // kept.
 //
@@ -33,15 +33,15 @@ struct Activations<double> {
   // erf(x) / x - 1 in x^2 on [0, 1]
   static constexpr double kErf[] = {0x1.06eba8214db68p-3,   -0x1.812746b0379bdp-2,  0x1.ce2f21a040d16p-4,
                                     -0x1.b82ce311fa93ep-6,  0x1.565bccf92b2f9p-8,   -0x1.c02db03dd71d5p-11,
-                                    0x1.f9a2baa8fedd7p-14,  -0x1.f4ca4d6f3e356p-17, 0x1.b97fd3d992be3p-20,
-                                    -0x1.5c0726f04ecccp-23, 0x1.d71b0f1b173ecp-27,  -0x1.abae491c572abp-31};
+                                    0x1.f9a2baa8fedd7p-14,  -0x1.f4ca4d6f3e355p-17, 0x1.b97fd3d992bdap-20,
+                                    -0x1.5c0726f04ec98p-23, 0x1.d71b0f1b17291p-27,  -0x1.abae491c56eccp-31};
   // log(erfc(x)) on [1, 6]
-  static constexpr double kLogErfc[] = {-0x1.0defd4c38602bp-21, -0x1.20dd1fd62fc9dp+0,  -0x1.45f6273f742c0p-1,
-                                        -0x1.a4ac5e6271a8fp-4,  0x1.3722a2da7e5f7p-6,   0x1.ae8e538ed755ap-12,
-                                        -0x1.f63f854b9a174p-10, 0x1.9407ed28200efp-11,  -0x1.1b3363face3f9p-13,
-                                        -0x1.5419889d17280p-16, 0x1.7eee205b94b23p-16,  -0x1.22d772937f5e4p-17,
-                                        0x1.1eaa2878bc61fp-19,  -0x1.90dbafecf1118p-22, 0x1.8ecc55ea608eep-25,
-                                        -0x1.0e618a1bff16dp-28, 0x1.c1baac1837f1ep-33,  -0x1.5ada164b364dcp-38};
+  static constexpr double kLogErfc[] = {-0x1.0defd4d3fe255p-21, -0x1.20dd1fd62fd1bp0,   -0x1.45f6273f736e2p-1,
+                                        -0x1.a4ac5e628c9bep-4,  0x1.3722a2db9eb41p-6,   0x1.ae8e530c8846fp-12,
+                                        -0x1.f63f852113d7cp-10, 0x1.9407ecd4f5b97p-11,  -0x1.1b336301e9ccp-13,
+                                        -0x1.54198d1dba264p-16, 0x1.7eee2261b3276p-16,  -0x1.22d773fc09bc7p-17,
+                                        0x1.1eaa29f9109b9p-19,  -0x1.90dbb254358eap-22, 0x1.8ecc58b567962p-25,
+                                        -0x1.0e618c54eb432p-28, 0x1.c1bab06be912ep-33,  -0x1.5ada1a2d3f366p-38};
 };
 
 // |x|, but at most `bound`; a NaN stays.
