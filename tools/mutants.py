@@ -31,22 +31,21 @@ class Mutant(NamedTuple):
 
 # --- what is left alone in C++, and why
 
-# Sizes by which work is cut. Any value gives right results: they are tuned, not tested.
-SIZES = (
-    "kAlone|kBlock|kChunk|kColumns|kDepth|kElementsToReleaseGil|kLeaf|kLine|kMaxTasks|kMaxVectors|kOnStack|kPackBytes|"
-    "kPanels|kPiece|kRowChunk|kRows|kRowsAtOnce|kSegment|kSegmentRows|kShortRow|kStrip|kTask|kTaskFlops|kTile|kWays|MR|NV"
-)
+# Integral constants named k… (and two tile lengths) are sizes by which work is cut, and capacities. Any value, or any
+# larger one, gives right results: they are tuned, not tested. Only these mean something else:
+MEANINGS = {
+    "kBias", "kDropped", "kFraction", "kM", "kMantissa", "kN", "kSize", "kUnit", "kWidth", "kWordsPerElement",
+}  # fmt: skip
+SIZE = r"\b(?:k[A-Z]\w*|MR|NV)\b"
+_CONSTANT = re.compile(rf"constexpr (?:int|int64_t|size_t) ({SIZE}) =")
+
 PERFORMANCE = (
-    (rf"constexpr (int|int64_t|size_t) ({SIZES}) =", "the size itself"),
-    (
-        rf"[<>]=? \S*({SIZES})\b|\b({SIZES}) [<>]",
-        "with such a size: chooses between two ways to the same result",
-    ),
     (r"select\(([\w.\[\]]+) > ([\w.\[\]]+), \1, \2\)", "a maximum: of two equal numbers either will do"),
-    (r"constexpr int kTreeDepth|levels_\[64\]|kRandomSlack", "room that may be larger"),
+    (r"return -1;", "stands for none: any negative number does"),
+    (r"levels_\[64\]", "room that may be larger"),
     (r"alignas\(|__builtin_prefetch|cut\.chunk =|cut\.depth =|cut\.pack_a =|int64_t bytes =|int64_t wanted =", "speed"),
     (r"across \*= 2|along \*= 2|while \(across|columns >= 2 \* rows|rows > 4 \*|columns > 2 \*", "how many tasks"),
-    (r"at_once = std::max|parallel_ranges\(\w+, std::max|std::max<int64_t>\(1, kBlock", "elements of a task"),
+    (r"at_once = std::max|job_size =|parallel_ranges\(\w+, std::max|std::max<int64_t>\(1, kBlock", "elements of a task"),
     (r"elements / std::max<int64_t>\(row_length|rows / kLanes<T> \* kLanes<T>|elements = 16384", "rows of a task"),
     (r"kDropped = |static_cast<size_t>\(kWidth", "checked by the compiler"),
 )
@@ -75,7 +74,7 @@ SWAPS = {
 _SWAP = re.compile("|".join(re.escape(s) for s in sorted(SWAPS, key=len, reverse=True)))
 _INTEGER = re.compile(r"(?<![\w.'])\d+(?![\w.'])")
 _FLOAT = re.compile(r"(?<![\w.])(?:\d+\.\d+|0x1(?:\.[0-9a-f]+)?p-?\d+)f?(?![\w.])")
-_SUBSCRIPT = re.compile(r"(?<=\w\[)[a-z]\w*(?=\])")
+_SUBSCRIPT = re.compile(r"(?<=\w\[)(?!k[A-Z])[a-z]\w*(?=\])")  # not the capacity in a declaration
 _NEGATION = re.compile(r"(?<=[(\s])!(?=[a-z])|(?<=return )-(?=\w)")
 
 
@@ -95,8 +94,20 @@ def in_cpp(path: str, text: str) -> Iterator[Mutant]:
     found += [mutant(m.start(), m.end(), f"{m.group()} + 1") for m in _SUBSCRIPT.finditer(blanked)]
     found += [mutant(m.start(), m.end(), "") for m in _NEGATION.finditer(blanked)]
     for m in sorted(found, key=lambda m: m.start):
-        if not any(re.search(pattern, lines[m.line - 1]) for pattern, _ in PERFORMANCE):
+        line = lines[m.line - 1]
+        if not _is_size(line, m) and not any(re.search(pattern, line) for pattern, _ in PERFORMANCE):
             yield m
+
+
+def _is_size(line: str, mutant: Mutant) -> bool:
+    """Whether the change is of a size, or of a comparison with one, which chooses between ways to the same result."""
+    defined = _CONSTANT.search(line)
+    if defined:
+        return defined[1] not in MEANINGS
+    if mutant.old not in (" < ", " <= ", " > ", " >= "):
+        return False
+    sizes = set(re.findall(SIZE, line)) - MEANINGS
+    return bool(sizes) and bool(re.search(rf"{mutant.old}[^;&|]*{SIZE}|{SIZE}{mutant.old}", line))
 
 
 def _changed_float(literal: str) -> str:

@@ -6,9 +6,9 @@
     python tools/mutate.py --list              all mutants, without running any
 
 Works on a copy of the tracked files. A change of C++ is built for one instruction set level, into a build folder that
-is kept; then the tests of the kernels or operations concerned run, and if they pass, all tests of these layers. A
-mutant is caught where a test fails, crashes or hangs; one that does not compile counts neither way and is replaced by
-another. Which places are left alone, and why, is said in tools/mutants.py. Exit status 1 below 95 % caught.
+is kept; then the tests of the kernels or operations concerned run. A mutant is caught where a test fails, crashes or
+hangs; one that does not compile counts neither way and is replaced by another. Which places are left alone, and why, is
+said in tools/mutants.py. Exit status 1 below 95 % caught.
 """
 
 import argparse
@@ -28,10 +28,14 @@ import mutants
 from mutants import Mutant
 
 ROOT = Path(__file__).parents[1]
-LAYERS = ("kernels", "ops", "autograd", "tensor", "errors", "function", "nn", "optim", "record")
+LAYERS = ("kernels", "ops", "autograd", "tensor", "errors", "function", "nn", "record")
 WANTED = 0.95
-TIMEOUT = 600  # seconds; the first stage takes some 10, all layers about a minute
+TIMEOUT = 600  # seconds; all layers together take about a minute on a machine that is not busy
 MEMORY = 12 << 30  # bytes that a mutant may ask for before that counts as a failure
+
+
+def tests(*layers: str) -> list[str]:
+    return [f"tests/test_{layer}.py" for layer in layers]
 
 
 class Workshop:
@@ -86,12 +90,14 @@ class Workshop:
             return ""
         return found[1] if found else f"pytest ended with {process.returncode}"
 
-    def concerned(self, path: str) -> tuple[list[str], str]:
-        """The tests to run first for a change of this file, as files and an expression for names."""
+    def stages(self, path: str) -> list[tuple[list[str], str]]:
+        """The tests to run for a change of this file, the likeliest first: files, and an expression for names."""
         if path.startswith("pyengine/"):
-            return ["tests/test_autograd.py", "tests/test_ops.py"], self._names(Path(path).stem, "OPS")
+            names = "" if path.endswith("/op.py") else self._names(Path(path).stem, "OPS")
+            return [(tests("autograd", "ops"), names), (tests("tensor", "errors", "function", "nn", "record"), "")]
         stems = [p.stem for p in self.root.glob("csrc/cpu/*.cpp") if path in self._included(p)]
-        return ["tests/test_kernels.py"], " or ".join(filter(None, (self._names(s, "KERNELS") for s in stems)))
+        names = " or ".join(filter(None, (self._names(s, "KERNELS") for s in stems)))
+        return [(tests("kernels"), names), (tests("ops", "autograd"), names), (tests("tensor", "errors"), "")]
 
     def _names(self, stem: str, table: str) -> str:
         code = f"from pyengine.cases import {stem}; print(' or '.join(c.name for c in {stem}.{table}))"
@@ -119,9 +125,7 @@ class Workshop:
         try:
             if mutant.path.startswith("csrc") and not self.build():
                 return None
-            files, names = self.concerned(mutant.path)
-            layers = [f"tests/test_{layer}.py" for layer in LAYERS]
-            return self.failure(files, names) or self.failure(layers)
+            return next(filter(None, (self.failure(*stage) for stage in self.stages(mutant.path))), "")
         finally:
             path.write_text(original)
 
@@ -162,7 +166,7 @@ def main() -> int:
         shop = Workshop(options.work or Path(temporary), options.level)
         shop.root.mkdir(parents=True, exist_ok=True)
         shop.prepare()
-        if broken := shop.failure([f"tests/test_{layer}.py" for layer in LAYERS]):
+        if broken := shop.failure(tests(*LAYERS)):
             sys.exit(f"mutate: the tests fail without any change: {broken}")
         judged, survivors = run(shop, found, options.sample)
     caught = judged - len(survivors)
