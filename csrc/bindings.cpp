@@ -242,7 +242,7 @@ void import_core() {
 }  // namespace
 }  // namespace pe::bindings
 
-PYBIND11_MODULE(PE_MODULE_NAME, module) {
+PYBIND11_MODULE(kernels, module) {
   using namespace pe::bindings;
   if (PyArray_ImportNumPyAPI() < 0) throw pybind11::error_already_set();
   import_core();

@@ -109,3 +109,11 @@ def test_the_package_says_that_it_is_typed() -> None:
 def test_every_public_name_exists() -> None:
     assert [name for name in pe.__all__ if not hasattr(pe, name)] == []
     assert len(set(pe.__all__)) == len(pe.__all__)
+
+
+def test_kernels_for_newer_processors_refuse_to_be_imported() -> None:
+    best = pe._core.isa_level()
+    newer = [level for level in pe.backend.ISA_LEVELS if best in pe.backend.ISA_LEVELS and level > best]
+    for level in newer:
+        with pytest.raises(ImportError, match=f"these kernels need x86-64-{level}; this processor runs up to {best}"):
+            importlib.import_module(f"pyengine.cpu_{level}")
