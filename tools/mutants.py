@@ -45,7 +45,7 @@ PERFORMANCE = (
     (r"levels_\[64\]", "room that may be larger"),
     (r"alignas\(|__builtin_prefetch|cut\.chunk =|cut\.depth =|cut\.pack_a =|int64_t bytes =|int64_t wanted =", "speed"),
     (r"across \*= 2|along \*= 2|while \(across|columns >= 2 \* rows|rows > 4 \*|columns > 2 \*", "how many tasks"),
-    (r"at_once = std::max|job_size =|parallel_ranges\(\w+, std::max|std::max<int64_t>\(1, kBlock", "elements of a task"),
+    (r"at_once = std::max|job_size =|parallel_ranges\(\w+, std::max|std::max<int64_t>\(1, kBlock", "size of a task"),
     (r"elements / std::max<int64_t>\(row_length|rows / kLanes<T> \* kLanes<T>|elements = 16384", "rows of a task"),
     (r"kDropped = |static_cast<size_t>\(kWidth", "checked by the compiler"),
 )
