@@ -94,10 +94,15 @@ class Workshop:
         """The tests to run for a change of this file, the likeliest first: files, and an expression for names."""
         if path.startswith("pyengine/"):
             names = "" if path.endswith("/op.py") else self._names(Path(path).stem, "OPS")
-            return [(tests("autograd", "ops"), names), (tests("tensor", "errors", "function", "nn", "record"), "")]
+            others = tests("autograd", "ops", "tensor", "errors", "function", "nn", "record")
+            return [(tests("autograd", "ops"), names), (others, "")]
         stems = [p.stem for p in self.root.glob("csrc/cpu/*.cpp") if path in self._included(p)]
         names = " or ".join(filter(None, (self._names(s, "KERNELS") for s in stems)))
-        return [(tests("kernels"), names), (tests("ops", "autograd"), names), (tests("tensor", "errors"), "")]
+        return [
+            (tests("kernels"), names),
+            (tests("kernels", "tensor", "errors"), ""),
+            (tests("ops", "autograd"), names),
+        ]
 
     def _names(self, stem: str, table: str) -> str:
         code = f"from pyengine.cases import {stem}; print(' or '.join(c.name for c in {stem}.{table}))"
