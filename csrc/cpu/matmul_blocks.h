@@ -1,0 +1,216 @@
+// One matrix product, cut into blocks that fit the caches.
+//
+// Each level of reuse has a loop. From the outside: blocks of k whose packed panels live at once; tasks of `rows` times
+// `columns` of out, side by side on the threads; in a task, blocks of `depth` steps of k; panels of b, each of which
+// stays in L1 while the tiles of the task pass it; tiles (matmul_tile.h). The cut depends on shapes and strides only,
+// so every element is summed in the same order on any number of threads.
+#pragma once
+
+#include <algorithm>
+
+#include "core/memory.h"
+#include "core/parallel.h"
+#include "cpu/matmul_pack.h"
+#include "cpu/matmul_tile.h"
+
+namespace pe::gemm {
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// c[m, n] = act(a[m, k] · b[k, n] + bias[n]); every stride in elements.
+template <class T>
+struct Product {
+  int64_t m, n, k;
+  const T* a;
+  int64_t a_row, a_col;
+  const T* b;
+  int64_t b_row, b_col;
+  T* c;
+  int64_t c_row, c_col;
+  const T* bias;  // in one row without gaps; nullptr: none
+  bool relu;
+
+  int64_t flops() const { return 2 * m * n * k; }
+};
+
+inline constexpr int64_t kTaskFlops = 1 << 20;  // about 10 µs of work: what a task must hold to be worth handing over
+inline constexpr int64_t kMaxTasks = 64;
+
+// How a product is cut.
+struct Cut {
+  static constexpr int64_t kDepthBytes = 2048;  // KC: 512 floats; a packed panel of b, 32 KiB on AVX2, is read from
+                                                // L1 and L2 faster than the tile uses it
+  static constexpr int64_t kRows = 24 * MR;     // MC: a block of a, 288 KiB, stays in L2 while panels of b pass it
+  static constexpr int64_t kColumns = 512;      // NC: bounds a task, so that there are enough of them
+  static constexpr int64_t kPackedBytes = 16 << 20;  // of both operands, at once: they should fit into L3
+
+  int64_t depth, chunk;   // steps of k in a panel; blocks of k packed at once
+  int64_t rows, columns;  // of out in a task
+  bool pack_a, pack_b;
+
+  template <class T>
+  explicit Cut(const Product<T>& x);
+};
+
+template <class T>
+Cut::Cut(const Product<T>& x) {
+  constexpr int64_t kSize = sizeof(T);
+  // Packing reads and writes a number once; it pays when many tiles then use it. A narrow matrix must be packed: its
+  // panel is padded to a whole vector. So must one whose rows are not contiguous.
+  pack_b = x.b_col != 1 || x.n < kLanes<T> || x.m > 4 * MR;
+  pack_a = x.m > 1 && x.n > 4 * NR<T>;
+  const int64_t blocks = std::max<int64_t>(1, ceil_div(x.k, kDepthBytes / kSize));
+  depth = std::max<int64_t>(16, ceil_div(ceil_div(x.k, blocks), 16) * 16);
+  const int64_t bytes = (pack_a * x.m + pack_b * x.n) * depth * kSize;
+  chunk = std::clamp<int64_t>(kPackedBytes / std::max<int64_t>(bytes, 1), 1, blocks);
+
+  // Even parts first, then halves of them while a task still holds enough work.
+  const int64_t wanted = std::clamp<int64_t>(x.flops() / kTaskFlops, 1, kMaxTasks);
+  int64_t across = ceil_div(x.m, kRows), along = ceil_div(x.n, kColumns);
+  while (across * along < wanted) {
+    const int64_t high = ceil_div(x.m, across), wide = ceil_div(x.n, along);
+    if (wide > 2 * NR<T> && (wide >= 2 * high || high <= 4 * MR))
+      along *= 2;
+    else if (high > 4 * MR)
+      across *= 2;
+    else
+      break;
+  }
+  rows = ceil_div(ceil_div(x.m, across), MR) * MR;
+  columns = ceil_div(ceil_div(x.n, along), NR<T>) * NR<T>;
+}
+
+// Column p * NR starts panel p of b. Where less than a vector would be left to the last panel, it takes one from its
+// neighbour, so that only the panel of a narrow matrix is narrower than a vector.
+template <class T>
+int64_t panel_begin(int64_t n, int64_t p) {
+  const int64_t begin = p * NR<T>, left = n - begin;
+  if (left <= 0) return n;
+  return p > 0 && left < kLanes<T> ? begin - kLanes<T> : begin;
+}
+
+// A tile that is narrower than a vector, or whose columns lie apart in out: made beside, then stored number by number.
+template <class T>
+void store_edge(Tile<T> tile, const Strips<T>& in, const Result<T>& to, int64_t rows, int64_t column) {
+  T block[MR * NR<T>];
+  tile(in, {block, NR<T>, std::max<int64_t>(to.width, kLanes<T>), nullptr, false, false});
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < to.width; ++j) {
+      T& c = to.c[i * to.row + j * column];
+      T y = block[i * NR<T> + j];
+      if (to.accumulate) y += c;
+      if (to.bias) y += to.bias[j];
+      c = to.relu && y <= T{} ? T{} : y;
+    }
+}
+
+template <class T>
+class BlockedProduct {
+ public:
+  BlockedProduct(const Product<T>& product, const Cut& cut) : x_(product), cut_(cut) {}
+
+  int64_t scratch() const { return a_scratch() + cut_.chunk * cut_.pack_b * b_panels() * b_size(); }
+
+  // With `scratch()` elements of memory. Without `parallel` all blocks are computed here, one after the other.
+  void run(T* memory, bool parallel) {
+    a_packed_ = memory;
+    b_packed_ = memory + a_scratch();
+    for (first_ = 0; first_ < blocks(); first_ += cut_.chunk) {
+      count_ = std::min(cut_.chunk, blocks() - first_);
+      pack(parallel);
+      const int64_t wide = cut_.columns / NR<T>, along = ceil_div(b_panels(), wide);
+      for_each_task(parallel, ceil_div(x_.m, cut_.rows) * along, [&](int64_t task) {
+        const int64_t i = task / along * cut_.rows, p = task % along * wide;
+        compute(i, std::min(x_.m, i + cut_.rows), p, std::min(b_panels(), p + wide));
+      });
+    }
+  }
+
+ private:
+  template <class Body>
+  static void for_each_task(bool parallel, int64_t tasks, const Body& body) {
+    if (parallel) return parallel_for(tasks, body);
+    for (int64_t task = 0; task < tasks; ++task) body(task);
+  }
+
+  int64_t blocks() const { return std::max<int64_t>(1, ceil_div(x_.k, cut_.depth)); }
+  int64_t depth_of(int64_t block) const { return std::min(cut_.depth, x_.k - block * cut_.depth); }
+  int64_t a_panels() const { return ceil_div(x_.m, MR); }
+  int64_t b_panels() const { return ceil_div(x_.n, NR<T>); }
+  int64_t a_size() const { return panel_size<T, MR>(cut_.depth); }
+  int64_t b_size() const { return panel_size<T, NR<T>>(cut_.depth); }
+  int64_t a_scratch() const { return cut_.chunk * cut_.pack_a * a_panels() * a_size(); }
+  T* a_panel(int64_t block, int64_t p) const { return a_packed_ + ((block - first_) * a_panels() + p) * a_size(); }
+  T* b_panel(int64_t block, int64_t p) const { return b_packed_ + ((block - first_) * b_panels() + p) * b_size(); }
+
+  void pack(bool parallel) const {
+    constexpr int64_t kPanels = 16;  // in a task
+    const int64_t a_all = cut_.pack_a * count_ * a_panels(), b_all = cut_.pack_b * count_ * b_panels();
+    const int64_t a_tasks = ceil_div(a_all, kPanels);
+    for_each_task(parallel, a_tasks + ceil_div(b_all, kPanels), [&](int64_t task) {
+      const bool of_a = task < a_tasks;
+      const int64_t begin = (of_a ? task : task - a_tasks) * kPanels;
+      for (int64_t i = begin; i < std::min(of_a ? a_all : b_all, begin + kPanels); ++i) of_a ? pack_a(i) : pack_b(i);
+    });
+  }
+
+  void pack_a(int64_t index) const {
+    const int64_t block = first_ + index / a_panels(), p = index % a_panels(), i = p * MR;
+    pack_panel<T, MR>(x_.a + i * x_.a_row + block * cut_.depth * x_.a_col, x_.a_row, x_.a_col,
+                      std::min<int64_t>(MR, x_.m - i), depth_of(block), a_panel(block, p));
+  }
+
+  void pack_b(int64_t index) const {
+    const int64_t block = first_ + index / b_panels(), p = index % b_panels(), j = panel_begin<T>(x_.n, p);
+    pack_panel<T, NR<T>>(x_.b + j * x_.b_col + block * cut_.depth * x_.b_row, x_.b_col, x_.b_row,
+                         panel_begin<T>(x_.n, p + 1) - j, depth_of(block), b_panel(block, p));
+  }
+
+  // out[rows i0..i1, panels p0..p1] takes the packed blocks of the sum.
+  void compute(int64_t i0, int64_t i1, int64_t p0, int64_t p1) const {
+    for (int64_t block = first_; block < first_ + count_; ++block) {
+      const bool last = block + 1 == blocks();
+      const int64_t start = block * cut_.depth;
+      for (int64_t p = p0; p < p1; ++p) {
+        const int64_t j = panel_begin<T>(x_.n, p), width = panel_begin<T>(x_.n, p + 1) - j;
+        const int64_t vectors = ceil_div(width, kLanes<T>);
+        const bool whole = x_.c_col == 1 && width >= kLanes<T>;
+        Strips<T> in{depth_of(block), nullptr, x_.a_row, x_.a_col, x_.b + start * x_.b_row + j, x_.b_row};
+        if (cut_.pack_b) in.b = b_panel(block, p), in.b_step = NR<T>;
+        Result<T> to{nullptr, x_.c_row, width, last && x_.bias ? x_.bias + j : nullptr, block > 0, last && x_.relu};
+        for (int64_t i = i0; i < i1; i += MR) {
+          const int64_t rows = std::min<int64_t>(MR, i1 - i);
+          in.a = cut_.pack_a ? a_panel(block, i / MR) : x_.a + i * x_.a_row + start * x_.a_col;
+          to.c = x_.c + i * x_.c_row + j * x_.c_col;
+          const Tile<T> tile = (cut_.pack_a ? kTiles<T, true> : kTiles<T, false>)[rows - 1][vectors - 1];
+          if (whole)
+            tile(in, to);
+          else
+            store_edge(tile, in, to, rows, x_.c_col);
+        }
+      }
+    }
+  }
+
+  const Product<T>& x_;
+  const Cut& cut_;
+  T* a_packed_ = nullptr;
+  T* b_packed_ = nullptr;
+  int64_t first_ = 0, count_ = 0;  // the blocks of k that are packed now
+};
+
+template <class T>
+void multiply_blocks(const Product<T>& x, bool parallel) {
+  const Cut cut(x);
+  BlockedProduct<T> product(x, cut);
+  constexpr int64_t kOnStack = 1024;  // elements; where even the pool would cost as much as the product
+  if (product.scratch() <= kOnStack) {
+    alignas(64) T memory[kOnStack];
+    product.run(memory, parallel);
+  } else {
+    Scratch<T> memory(product.scratch());
+    product.run(memory.data(), parallel);
+  }
+}
+
+}  // namespace pe::gemm
