@@ -7,8 +7,7 @@
 // result over the reduced interval, before they are rounded to T; tools/minimax.py makes them. Special values need no
 // branch: NaN, the infinities, zeros and subnormals come out as IEEE 754 recommends.
 //
-// Largest errors found over every float32 and 10^7 random float64, against a wider type, with and without FMA:
-// exp 1.2 ulp (0.95 with FMA), expm1 1.7, log and log1p 0.85.
+// Errors stay below 0.95 ulp for exp (1.25 without FMA), 1.8 for expm1, 0.85 for log and log1p: csrc/check/accuracy.cpp.
 #pragma once
 
 #include <limits>
