@@ -1,0 +1,64 @@
+"""From a file or folder to the parts of a data set."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .splits import Splits
+from .table_file import read_table
+from .tables import TableOptions, split_table
+
+TABLES = (".csv", ".tsv")
+
+
+def load_and_split_dataset(
+    path: str | Path,
+    splits: Sequence[int] | Sequence[float] = (0.70, 0.15, 0.15),
+    target: str | None = None,
+    seed: int = 0,
+    *,
+    task: str | None = None,
+    categorical: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    missing: str = "refuse",
+    normalize: bool = True,
+    scale_target: bool = False,
+) -> Splits:
+    """Read a data set from a file or folder, split it at random, and make inputs and targets of it.
+
+    path     .csv or .tsv   a table: columns of numbers are normalised, columns of a few words become an input for each
+                            word, 0 or 1. Two columns, one of texts and one of labels, stay strings and class numbers
+    splits   fractions that add up to 1, or numbers of samples; the first part is the training part
+    target   the column to predict; by default the last
+    seed     the same seed gives the same parts
+    task     "classification" or "regression"; by default classification where the target is text, or whole numbers
+             with at most 20 different values and each twice on average; otherwise regression
+
+    For tables only:
+
+    categorical   columns of numbers that are codes of kinds
+    ignore        columns to leave out, such as names of rows
+    missing       "refuse" an empty cell (or NA, N/A, NaN, null, ?), or "impute": the median of a column of numbers, a
+                  kind of its own in one of words. A missing target is always refused
+    normalize     to mean 0 and standard deviation 1, in the training rows; the same shift and scale for all rows
+    scale_target  do so with the target of regression; `target_scale` of the result leads back
+
+    Whatever is learned of the data (means, medians, kinds) is learned of the training rows alone.
+    FileNotFoundError, KeyError for a column that is not there, and ValueError, with file and line, for the rest.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "pets.csv"
+    ...     _ = path.write_text("kind,weight,age\\n" + "cat,4,2.5\\ndog,9,3\\n" * 5)
+    ...     splits = load_and_split_dataset(path, [0.8, 0.2], seed=0)
+    >>> train, test = splits
+    >>> splits.features, len(train), train[0][0].shape, train[0][1].shape
+    (('kind=cat', 'kind=dog', 'weight'), 8, (3,), (1,))
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"load_and_split_dataset: there is no {path}")
+    if path.suffix.lower() in TABLES:
+        options = TableOptions(target, task, tuple(categorical), tuple(ignore), missing, normalize, scale_target)
+        return split_table(read_table(path), splits, seed, options)
+    raise ValueError(f"load_and_split_dataset: {path} is of no kind that is known; known are {', '.join(TABLES)}")

@@ -1,0 +1,57 @@
+"""What loading a file gives: the parts, and what was found in it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .dataset import Subset
+from .encoding import TableEncoder
+
+CLASSIFICATION, REGRESSION = "classification", "regression"
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The random parts of a data set that was read from a file: `train, val, test = splits`.
+
+    parts         data sets; the first is the training part
+    path, kind    where it is from, and "table", "text", "npz", "idx" or "images"
+    task          "classification": targets are int64 class numbers; "regression": float32 of shape (1,)
+    target        what is predicted: the name of the column, array or file
+    classes       the names of the classes, in the order of their numbers; () in regression
+    features      the names of the inputs, for a table; () otherwise
+    encoder       makes inputs of further rows of a table; None otherwise
+    target_scale  (mean, std) that targets were centred and divided by; (0, 1) where they were not
+    notes         lines that say what was found and done
+    """
+
+    parts: tuple[Subset, ...]
+    path: Path
+    kind: str
+    task: str
+    target: str
+    classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    encoder: TableEncoder | None = None
+    target_scale: tuple[float, float] = (0.0, 1.0)
+    notes: tuple[str, ...] = field(default=(), repr=False)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.parts)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __getitem__(self, index: int) -> Subset:
+        return self.parts[index]
+
+    def __str__(self) -> str:
+        sizes = " + ".join(str(len(part)) for part in self.parts)
+        total = sum(len(part) for part in self.parts)
+        lines = [f"{self.path.name}: {self.kind}, {total} samples in parts of {sizes}", *self.notes]
+        return "\n  ".join(lines)
+
+    def describe(self) -> None:
+        """Print what was found in the file and how it was made into inputs and targets."""
+        print(self)

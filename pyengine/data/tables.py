@@ -1,0 +1,193 @@
+"""Tables: a CSV or TSV file as normalised inputs and a target, or as texts and labels."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .dataset import Subset, TensorDataset, check_index
+from .encoding import CategoryColumn, fit_encoder
+from .sampling import Indices
+from .split import random_split
+from .splits import CLASSIFICATION, REGRESSION, Splits
+from .table_file import Table, as_numbers, is_missing
+
+MANY = 20  # a target of whole numbers with more different values than this is a quantity, not a class
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How a table is to be read; see `load_and_split_dataset`."""
+
+    target: str | None = None
+    task: str | None = None
+    categorical: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    missing: str = "refuse"
+    normalize: bool = True
+    scale_target: bool = False
+
+    def check(self) -> None:
+        """ValueError for a word that is not among the choices."""
+        for name, value, choices in (
+            ("missing", self.missing, ("refuse", "impute")),
+            ("task", self.task, (None, CLASSIFICATION, REGRESSION)),
+        ):
+            if value not in choices:
+                known = ", ".join(repr(choice) for choice in choices)
+                raise ValueError(f"load_and_split_dataset: {name} is {value!r}; it must be one of {known}")
+
+
+class TextDataset:
+    """Texts and their labels: sample i is `(texts[i], label)`, the label an int; a batch is a list and a tensor.
+
+    >>> from pyengine.data import DataLoader
+    >>> next(iter(DataLoader(TextDataset(["fine", "dull"], [1, 0]), batch_size=2)))
+    (['fine', 'dull'], tensor([1, 0]))
+    """
+
+    def __init__(self, texts: Sequence[str], labels: Sequence[int]) -> None:
+        if len(texts) != len(labels):
+            raise ValueError(f"TextDataset: {len(texts)} texts and {len(labels)} labels")
+        self.texts = list(texts)
+        self.labels = [int(label) for label in labels]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, index: int) -> tuple[str, int]:
+        check_index(self, index)
+        return self.texts[index], self.labels[index]
+
+
+def split_rows(n: int, splits: Sequence[int] | Sequence[float], seed: int) -> list[Indices]:
+    """The numbers of the rows in each part; ValueError where the training part, the first, is empty."""
+    parts = [part.indices for part in random_split(range(n), splits, seed=seed)]
+    if not len(parts[0]):
+        raise ValueError(f"load_and_split_dataset: splits {list(splits)} leave the training part, the first, empty")
+    return parts
+
+
+def split_table(table: Table, splits: Sequence[int] | Sequence[float], seed: int, options: TableOptions) -> Splits:
+    """A table as parts of (inputs, target), or of (text, label) where it is a column of texts and one of labels."""
+    options.check()
+    if not len(table):
+        raise ValueError(f"{table.path}: there is a line of names but no row below it")
+    for name in (*options.categorical, *options.ignore):
+        table.column(name)
+    used = [name for name in table.columns if name not in options.ignore]
+    target = options.target if options.target is not None else _guess_target(table, used)
+    table.column(target)
+    names = [name for name in used if name != target]
+    if not names:
+        raise ValueError(f"{table.path}: there is no column besides the target {target!r}")
+    _check_target(table, target)
+    parts = split_rows(len(table), splits, seed)
+    if len(names) == 1 and names[0] not in options.categorical and _is_text(table.columns[names[0]]):
+        return _split_texts(table, names[0], target, parts)
+    return _split_columns(table, names, target, parts, options)
+
+
+def _split_columns(
+    table: Table, names: Sequence[str], target: str, parts: Sequence[Indices], options: TableOptions
+) -> Splits:
+    encoder = fit_encoder(
+        table, names, parts[0], options.categorical, options.normalize, impute=options.missing == "impute"
+    )
+    task = options.task or _guess_task(table.columns[target])
+    scale: tuple[float, float] = (0.0, 1.0)
+    classes: tuple[str, ...] = ()
+    if task == REGRESSION:
+        targets, scale = _quantities(table, target, parts[0], options.scale_target)
+        found = f"target {target}: number, {REGRESSION}" + (", scaled like an input" if options.scale_target else "")
+    else:
+        targets, classes = class_numbers(table.columns[target])
+        found = _class_note(target, classes)
+    dataset = TensorDataset(encoder.encode(table), targets)
+    kinds = sum(isinstance(column, CategoryColumn) for column in encoder.columns)
+    notes = [
+        f"{len(names) - kinds} numeric and {kinds} categorical columns make {len(encoder.features)} inputs",
+        found,
+        f"mean, standard deviation and kinds are those of the {len(parts[0])} training rows alone:",
+        *(f"  {column}" for column in encoder.columns),
+    ]
+    return Splits(
+        subsets(dataset, parts), table.path, "table", task, target, classes, tuple(encoder.features), encoder, scale,
+        tuple(notes),
+    )  # fmt: skip
+
+
+def _split_texts(table: Table, name: str, target: str, parts: Sequence[Indices]) -> Splits:
+    for row, cell in enumerate(table.columns[name]):
+        if not cell:
+            raise ValueError(f"{table.where(name, row)}: the text is missing")
+    labels, classes = class_numbers(table.columns[target])
+    dataset = TextDataset(table.columns[name], labels.tolist())
+    words = sum(len(text.split()) for text in dataset.texts) / len(dataset)
+    notes = (f"texts: column {name}, {words:.1f} words on average", _class_note(target, classes))
+    return Splits(subsets(dataset, parts), table.path, "text", CLASSIFICATION, target, classes, notes=notes)
+
+
+def class_numbers(cells: Sequence[str]) -> "tuple[np.ndarray[Any, np.dtype[np.int64]], tuple[str, ...]]":
+    """Each cell's class as a number, and the names of the classes, by size if they are numbers, else by letters.
+
+    >>> class_numbers(["no", "yes", "no"])
+    (array([0, 1, 0]), ('no', 'yes'))
+    """
+    found = sorted(set(cells))
+    if as_numbers(found) is not None:
+        found.sort(key=float)
+    numbers = {name: i for i, name in enumerate(found)}
+    return np.array([numbers[cell] for cell in cells], np.int64), tuple(found)
+
+
+def _quantities(table: Table, target: str, rows: Indices, scale: bool) -> tuple[Any, tuple[float, float]]:
+    """The targets of regression, of shape (n, 1), and the (mean, std) of the training rows that they were scaled by."""
+    found = as_numbers(table.columns[target])
+    if found is None or not np.isfinite(found).all():
+        cells = table.columns[target]
+        bad = next(i for i, c in enumerate(cells) if (n := as_numbers([c])) is None or not math.isfinite(n[0]))
+        raise ValueError(f"{table.where(target, bad)}: the target of regression is {cells[bad]!r}, not a finite number")
+    mean, std = (float(found[rows].mean()), float(found[rows].std()) or 1.0) if scale else (0.0, 1.0)
+    return ((found - mean) / std).astype(np.float32)[:, None], (mean, std)
+
+
+def _guess_target(table: Table, names: Sequence[str]) -> str:
+    """The last column; of two columns of which only the last is text, the first."""
+    if len(names) < 2:
+        raise ValueError(f"{table.path}: needs two columns or more, one of them the target; it has {len(names)}")
+    first, last = table.columns[names[0]], table.columns[names[-1]]
+    return names[0] if len(names) == 2 and _is_text(last) and not _is_text(first) else names[-1]
+
+
+def _guess_task(cells: Sequence[str]) -> str:
+    numbers = as_numbers(list(cells))
+    if numbers is None:
+        return CLASSIFICATION
+    values = np.unique(numbers)
+    few = len(values) <= min(MANY, len(cells) // 2)
+    return CLASSIFICATION if few and np.isfinite(values).all() and (values == np.round(values)).all() else REGRESSION
+
+
+def _is_text(cells: Sequence[str]) -> bool:
+    """Words that hardly ever repeat: most cells differ, and most have a space between words."""
+    spaced = sum(" " in cell for cell in cells)
+    return len(set(cells)) > len(cells) // 2 and spaced > len(cells) // 2
+
+
+def _check_target(table: Table, target: str) -> None:
+    for row, cell in enumerate(table.columns[target]):
+        if is_missing(cell):
+            raise ValueError(f"{table.where(target, row)}: the target is missing; leave such rows out of the file")
+
+
+def _class_note(target: str, classes: Sequence[str]) -> str:
+    shown = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
+    return f"target {target}: {len(classes)} classes ({shown}), {CLASSIFICATION}"
+
+
+def subsets(dataset: Any, parts: Sequence[Indices]) -> tuple[Subset, ...]:
+    """The parts of a data set that hold these samples."""
+    return tuple(Subset(dataset, rows) for rows in parts)
