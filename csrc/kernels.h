@@ -7,6 +7,8 @@
 // pyengine/reference/<family>.py.
 #pragma once
 
+#include "kernels/adam.h"
+#include "kernels/clip.h"
 #include "kernels/copy.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/elementwise.h"
@@ -14,6 +16,7 @@
 #include "kernels/matmul.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/rmsprop.h"
 #include "kernels/sgd.h"
 #include "kernels/softmax.h"
 
@@ -29,6 +32,9 @@ void for_each_kernel(Visitor&& visit) {
   for_each_cross_entropy_kernel(visit);
   for_each_random_kernel(visit);
   for_each_sgd_kernel(visit);
+  for_each_adam_kernel(visit);
+  for_each_rmsprop_kernel(visit);
+  for_each_clip_kernel(visit);
   for_each_index_kernel(visit);
 }
 

@@ -1,5 +1,7 @@
 # ruff: noqa: F403
 # Written by tools/stubs.py
+from .reference.adam import *
+from .reference.clip import *
 from .reference.copy import *
 from .reference.cross_entropy import *
 from .reference.elementwise import *
@@ -7,5 +9,6 @@ from .reference.index import *
 from .reference.matmul import *
 from .reference.random import *
 from .reference.reduce import *
+from .reference.rmsprop import *
 from .reference.sgd import *
 from .reference.softmax import *

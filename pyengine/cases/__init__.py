@@ -1,9 +1,9 @@
 """Inputs and tolerances of every kernel and operation: one table for the tests, the oracle and the benchmark."""
 
-from . import copy, cross_entropy, elementwise, index, matmul, random, reduce, sgd, softmax, views
+from . import adam, clip, copy, cross_entropy, elementwise, index, matmul, random, reduce, rmsprop, sgd, softmax, views
 from .case import Call, Cases, Operand, Pick, RandomPick
 
-_MODULES = (elementwise, copy, reduce, views, matmul, softmax, cross_entropy, random, sgd, index)
+_MODULES = (elementwise, copy, reduce, views, matmul, softmax, cross_entropy, random, sgd, index, adam, rmsprop, clip)
 
 KERNELS: dict[str, Cases] = {cases.name: cases for module in _MODULES for cases in module.KERNELS}
 OPS: dict[str, Cases] = {cases.name: cases for module in _MODULES for cases in module.OPS}

@@ -7,7 +7,7 @@
 (32, 10)
 """
 
-from . import functional, init
+from . import functional, init, utils
 from .activation import ReLU
 from .container import ModuleDict, ModuleList, Sequential
 from .linear import Linear
@@ -18,5 +18,5 @@ from .shape import Flatten, Identity
 
 __all__ = [
     "CrossEntropyLoss", "Flatten", "Identity", "Linear", "Module", "ModuleDict", "ModuleList", "Parameter", "ReLU",
-    "Sequential", "functional", "init",
+    "Sequential", "functional", "init", "utils",
 ]  # fmt: skip

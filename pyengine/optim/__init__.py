@@ -6,6 +6,7 @@
 """
 
 from . import lr_scheduler
+from .adam import Adam, AdamW
 from .lr_scheduler import (
     CosineAnnealingLR,
     ExponentialLR,
@@ -19,9 +20,10 @@ from .lr_scheduler import (
     StepLR,
 )
 from .optimizer import Optimizer
+from .rmsprop import RMSprop
 from .sgd import SGD
 
 __all__ = [
-    "SGD", "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "OneCycleLR",
-    "Optimizer", "ReduceLROnPlateau", "SequentialLR", "StepLR", "lr_scheduler",
+    "SGD", "Adam", "AdamW", "RMSprop", "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR",
+    "MultiStepLR", "OneCycleLR", "Optimizer", "ReduceLROnPlateau", "SequentialLR", "StepLR", "lr_scheduler",
 ]  # fmt: skip

@@ -119,15 +119,17 @@ class Optimizer:
         raise NotImplementedError(f"{self._name} does not define update()")
 
     def scalar(self, group: Group, name: str, bucket: Bucket) -> Array:
-        """A setting that may change from step to step, as the one-element array that kernels take.
+        """A setting that may change from step to step, as the array that kernels take: one element for each number.
 
-        The array stays the same one, so a recorded step sees the new value.
+        The array stays the same one, so a recorded step sees the new value. Several numbers are kept in float64: the
+        difference of a beta from 1 must not be rounded.
         """
         key = (id(group), name, bucket.device, bucket.dtype)
         array = self._scalars.get(key)
         if array is None:
-            array = self._scalars[key] = np.empty(1, bucket.dtype)
-        array[0] = group[name]
+            count = np.size(group[name])
+            array = self._scalars[key] = np.empty(count, bucket.dtype if count == 1 else np.float64)
+        array[:] = group[name]
         return array
 
     def state_arrays(self, name: str, bucket: Bucket) -> list[Array]:
@@ -140,6 +142,19 @@ class Optimizer:
                 tensor = held[name] = wrap(kernels_of(p.device).full(p.shape, 0.0, p.dtype), p.device)
             elif tensor.device is not p.device or tensor.data.dtype != bucket.dtype:  # the model was moved or cast
                 tensor = held[name] = tensor.to(p.device, bucket.dtype)
+            arrays.append(tensor.data)
+        return arrays
+
+    def step_arrays(self, bucket: Bucket) -> list[Array]:
+        """The step counts of the bucket's parameters, one element each: how often each was updated."""
+        arrays = []
+        for p in bucket.params:
+            held = self.state.setdefault(p, {})
+            tensor = held.get("step")
+            if tensor is None:
+                tensor = held["step"] = wrap(kernels_of(p.device).full((), 0.0, p.dtype), p.device)
+            elif tensor.device is not p.device or tensor.data.dtype != bucket.dtype:  # the model was moved or cast
+                tensor = held["step"] = tensor.to(p.device, bucket.dtype)
             arrays.append(tensor.data)
         return arrays
 
@@ -181,7 +196,13 @@ class Optimizer:
         if not 0 <= key < len(params):
             raise ValueError(f"{self._name}.load_state_dict: state of parameter {key}, but there are {len(params)}")
         for name, value in entries.items():
-            if np.shape(value) != params[key].shape:
+            if name == "step":
+                if np.shape(value) != ():
+                    raise ValueError(
+                        f"{self._name}.load_state_dict: the step of parameter {key} is one number, "
+                        f"not of shape {np.shape(value)}"
+                    )
+            elif np.shape(value) != params[key].shape:
                 raise ValueError(
                     f"{self._name}.load_state_dict: {name} of parameter {key} has shape {np.shape(value)}, "
                     f"the parameter {params[key].shape}"
@@ -191,7 +212,7 @@ class Optimizer:
         held = self.state.setdefault(parameter, {})
         for name, value in entries.items():
             held[name] = wrap(
-                kernels_of(parameter.device).full(parameter.shape, 0.0, parameter.dtype), parameter.device
+                kernels_of(parameter.device).full(np.shape(value), 0.0, parameter.dtype), parameter.device
             )
             overwrite(held[name], value)
 

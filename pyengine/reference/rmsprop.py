@@ -1,0 +1,45 @@
+"""RMSprop, one call over all parameters, in place."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._common import Array, ieee
+from ._params import alike, one_step_more
+
+__all__ = ["rmsprop_step"]
+
+
+@ieee
+def rmsprop_step(
+    params: Sequence[Array],
+    grads: Sequence[Array],
+    square_avgs: Sequence[Array],
+    grad_avgs: Sequence[Array],
+    buffers: Sequence[Array],
+    steps: Sequence[Array],
+    lr: Array,
+    alpha: float = 0.99,
+    eps: float = 1e-08,
+    weight_decay: float = 0.0,
+    momentum: float = 0.0,
+) -> None:
+    alike("rmsprop_step", params, grads=grads, square_avgs=square_avgs)
+    if grad_avgs:
+        alike("rmsprop_step", params, grad_avgs=grad_avgs)
+    if momentum or buffers:
+        alike("rmsprop_step", params, buffers=buffers)
+    one_step_more("rmsprop_step", params, steps)
+    for i, (p, g, square) in enumerate(zip(params, grads, square_avgs, strict=True)):
+        number = p.dtype.type
+        g = g + number(weight_decay) * p
+        square[...] = number(alpha) * square + number(1 - alpha) * g * g
+        variance = square
+        if grad_avgs:
+            grad_avgs[i][...] = number(alpha) * grad_avgs[i] + number(1 - alpha) * g
+            variance = square - grad_avgs[i] * grad_avgs[i]
+        move = g / (np.sqrt(variance) + number(eps))
+        if momentum:
+            buffers[i][...] = number(momentum) * buffers[i] + move
+            move = buffers[i]
+        p -= lr.reshape(()).astype(p.dtype) * move
