@@ -10,16 +10,20 @@
 from .collate import default_collate
 from .dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
 from .digits import load_digits
+from .download import DownloadError
 from .embedded import load_diabetes, load_tumour
 from .load import load_and_split_dataset
 from .loader import DataLoader
+from .mnist import load_fashion_mnist, load_mnist
+from .pixels import PixelDataset
 from .sampling import BatchSampler, RandomSampler, SequentialSampler, WeightedRandomSampler, permutation
 from .split import random_split
 from .splits import Splits
 from .tables import TextDataset
 
 __all__ = [
-    "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "IterableDataset", "RandomSampler", "SequentialSampler",
-    "Splits", "Subset", "TensorDataset", "TextDataset", "WeightedRandomSampler", "default_collate",
-    "load_and_split_dataset", "load_diabetes", "load_digits", "load_tumour", "permutation", "random_split",
+    "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "DownloadError", "IterableDataset", "PixelDataset",
+    "RandomSampler", "SequentialSampler", "Splits", "Subset", "TensorDataset", "TextDataset", "WeightedRandomSampler",
+    "default_collate", "load_and_split_dataset", "load_diabetes", "load_digits", "load_fashion_mnist", "load_mnist",
+    "load_tumour", "permutation", "random_split",
 ]  # fmt: skip
