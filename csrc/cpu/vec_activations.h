@@ -4,7 +4,7 @@
 // both made by tools/minimax.py: x + x·P(x^2) up to |x| = 1, and 1 - exp(Q(|x|)) with Q = log(erfc) beyond, where an
 // error of Q counts for less and less. NaN stays, the infinities give the limits, the sign of zero is kept.
 //
-// Errors stay below 2.4 ulp for tanh and sigmoid, 1.5 for erf: csrc/check/accuracy.cpp.
+// Errors stay below 2.4 ulp for tanh, 2.5 for sigmoid, 1.5 for erf: csrc/check/accuracy.cpp.
 #pragma once
 
 #include "cpu/vec_math.h"
