@@ -11,9 +11,16 @@
 #include "kernels/clip.h"
 #include "kernels/copy.h"
 #include "kernels/cross_entropy.h"
+#include "kernels/cross_entropy_rows.h"
+#include "kernels/cumsum.h"
 #include "kernels/elementwise.h"
+#include "kernels/extremum.h"
 #include "kernels/index.h"
+#include "kernels/layer_norm.h"
+#include "kernels/log_softmax.h"
+#include "kernels/losses.h"
 #include "kernels/matmul.h"
+#include "kernels/moments.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/rmsprop.h"
@@ -27,9 +34,16 @@ void for_each_kernel(Visitor&& visit) {
   for_each_elementwise_kernel(visit);
   for_each_copy_kernel(visit);
   for_each_reduce_kernel(visit);
+  for_each_extremum_kernel(visit);
+  for_each_cumsum_kernel(visit);
+  for_each_moments_kernel(visit);
   for_each_matmul_kernel(visit);
   for_each_softmax_kernel(visit);
+  for_each_log_softmax_kernel(visit);
   for_each_cross_entropy_kernel(visit);
+  for_each_cross_entropy_rows_kernel(visit);
+  for_each_losses_kernel(visit);
+  for_each_layer_norm_kernel(visit);
   for_each_random_kernel(visit);
   for_each_sgd_kernel(visit);
   for_each_adam_kernel(visit);

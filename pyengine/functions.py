@@ -8,8 +8,9 @@ tensor([1., 1.])
 from .tensor import Tensor
 
 __all__ = [
-    "exp", "gather", "index_add", "index_select", "masked_select", "matmul", "mean", "nonzero", "permute", "relu",
-    "reshape", "scatter", "scatter_add", "softmax", "square", "sum", "take", "transpose",
+    "all", "amax", "amin", "any", "argmax", "argmin", "cumsum", "exp", "gather", "index_add", "index_select",
+    "log_softmax", "logsumexp", "masked_select", "matmul", "max", "mean", "min", "nonzero", "permute", "prod",
+    "relu", "reshape", "scatter", "scatter_add", "softmax", "square", "std", "sum", "take", "transpose", "var",
 ]  # fmt: skip
 
 # elementwise
@@ -31,9 +32,23 @@ take = Tensor.take
 matmul = Tensor.matmul
 
 # reductions
+all = Tensor.all
+amax = Tensor.amax
+amin = Tensor.amin
+any = Tensor.any
+argmax = Tensor.argmax
+argmin = Tensor.argmin
+cumsum = Tensor.cumsum
+log_softmax = Tensor.log_softmax
+logsumexp = Tensor.logsumexp
+max = Tensor.max
 mean = Tensor.mean
+min = Tensor.min
+prod = Tensor.prod
 softmax = Tensor.softmax
+std = Tensor.std
 sum = Tensor.sum
+var = Tensor.var
 
 # views
 permute = Tensor.permute

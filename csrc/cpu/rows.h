@@ -55,6 +55,14 @@ class Rows {
   int64_t strides_[kMaxDims] = {};
 };
 
+// `a` with a last axis of length 1, so that each element is a row: what stands beside the rows of another array.
+inline Array as_column(const Array& a) {
+  Array column = a;
+  column.shape[column.ndim] = 1;
+  column.strides[column.ndim++] = 1;
+  return column;
+}
+
 // Rows that one task works on: about `elements` of them, a multiple of the vector's lanes.
 template <class T>
 inline int64_t rows_per_task(int64_t row_length, int64_t elements = 16384) {

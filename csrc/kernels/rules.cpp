@@ -69,6 +69,13 @@ Spec reduced(In a, const Ints& axes, bool keepdims) {
   return spec;
 }
 
+Spec without_last_axis(In a) {
+  if (a.ndim == 0) throw ShapeError("needs at least one axis");
+  Spec spec = like(a);
+  spec.shape[--spec.ndim] = 0;
+  return spec;
+}
+
 Spec shaped(const Ints& shape, DType dtype) {
   if (shape.none) throw ShapeError("shape is missing");
   Spec spec{dtype, shape.count};

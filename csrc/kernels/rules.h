@@ -28,6 +28,7 @@ Spec number_like(In a);                               // like(a) after require_n
 Spec matching(In grad, In y);                         // like(grad); float, with y of the same shape and dtype
 Spec broadcast(In a, In b);                           // NumPy's rule; equal dtypes required
 Spec reduced(In a, const Ints& axes, bool keepdims);  // negative axes count from the end; none = all
+Spec without_last_axis(In a);                         // throws ShapeError where there is none
 Spec shaped(const Ints& shape, DType dtype);          // no negative length
 
 // The common shape of the first axes of two arrays, by NumPy's rule, into `shape`; returns its length.

@@ -1,9 +1,51 @@
 """Inputs and tolerances of every kernel and operation: one table for the tests, the oracle and the benchmark."""
 
-from . import adam, clip, copy, cross_entropy, elementwise, index, matmul, random, reduce, rmsprop, sgd, softmax, views
+from . import (
+    adam,
+    clip,
+    copy,
+    cross_entropy,
+    cross_entropy_rows,
+    cumsum,
+    elementwise,
+    extremum,
+    index,
+    layer_norm,
+    log_softmax,
+    losses,
+    matmul,
+    moments,
+    random,
+    reduce,
+    rmsprop,
+    sgd,
+    softmax,
+    views,
+)
 from .case import Call, Cases, Operand, Pick, RandomPick
 
-_MODULES = (elementwise, copy, reduce, views, matmul, softmax, cross_entropy, random, sgd, index, adam, rmsprop, clip)
+_MODULES = (
+    elementwise,
+    copy,
+    reduce,
+    extremum,
+    cumsum,
+    moments,
+    views,
+    matmul,
+    softmax,
+    log_softmax,
+    cross_entropy,
+    cross_entropy_rows,
+    losses,
+    layer_norm,
+    random,
+    sgd,
+    index,
+    adam,
+    rmsprop,
+    clip,
+)
 
 KERNELS: dict[str, Cases] = {cases.name: cases for module in _MODULES for cases in module.KERNELS}
 OPS: dict[str, Cases] = {cases.name: cases for module in _MODULES for cases in module.OPS}

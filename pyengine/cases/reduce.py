@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array
-from .case import NUMBERS, Call, Cases, Operand, Pick, wrong
+from .case import NUMBERS, Call, Cases, Operand, Pick, Shape, Values, real, wrong
 
 
 def _draw_sum(pick: Pick) -> Call:
@@ -60,4 +60,74 @@ SUM = Cases(
     mistake=wrong(((2,), "f4"), axis=1),
 )
 
-KERNELS = OPS = (SUM,)
+
+def _factors(rng: np.random.Generator, shape: Shape, exact: bool) -> Array:
+    """Numbers near ±1, so that no product of thousands overflows; exact: ±1, and a few 2 and 0."""
+    sign = rng.choice([-1.0, 1.0], shape)
+    if not exact:
+        return np.asarray(sign * np.exp(0.1 * rng.standard_normal(shape)))
+    pick = rng.integers(0, 400, shape)
+    return np.asarray(np.where(pick < 2, 0, np.where(pick < 8, 2 * sign, sign)))
+
+
+def _axes(values: Values) -> Any:
+    def draw(pick: Pick) -> Call:
+        shape = pick.shape(least_length=1)
+        return Call((Operand(shape, values),), {"axis": pick.axes(len(shape)), "keepdims": pick.flag()})
+
+    return draw
+
+
+def _prod_error(outputs: Any, a: Array, axis: Any = None, keepdims: bool = False) -> tuple[Array]:
+    # each of n factors rounds the product once, by signs that are random: √n, and 2 for safety as in a sum
+    return (2 * np.sqrt(a.size // max(outputs[0].size, 1)) * np.abs(outputs[0]),)
+
+
+def _no_error(outputs: Any, a: Array, axis: Any = None, keepdims: bool = False) -> tuple[Array]:
+    return (np.zeros_like(outputs[0]),)  # one of the elements; of 0.0 and -0.0 it may be either
+
+
+def _filled(values: Values) -> tuple[Call, ...]:
+    calls = (call for call in _LISTED_SUM if 0 not in call.operands[0].shape)  # type: ignore[union-attr]
+    return tuple(Call((Operand(call.operands[0].shape, values),), call.attrs) for call in calls)  # type: ignore[union-attr]
+
+
+def _torch_axes(name: str) -> Any:
+    def oracle(torch: Any, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        if axis == () or not a.ndim:
+            return a.clone()
+        axes = tuple(range(a.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
+        if name != "prod":
+            return getattr(torch, name)(a, axes, keepdim=keepdims)
+        for i in sorted((i % a.ndim for i in axes), reverse=True):
+            a = a.prod(i, keepdim=keepdims)
+        return a
+
+    return oracle
+
+
+def _table(name: str, values: Values, error: Any) -> Cases:
+    return Cases(
+        name,
+        _axes(values),
+        _filled(values),
+        dtypes=NUMBERS,
+        error=error,
+        oracle=_torch_axes(name),
+        mistake=wrong(((2, 3), "f4"), axis=2),
+    )
+
+
+def _truths(rng: np.random.Generator, shape: Shape, exact: bool) -> Array:
+    return rng.random(shape) < rng.choice([0.02, 0.5, 0.98])
+
+
+PROD = _table("prod", _factors, _prod_error)
+AMAX, AMIN = _table("amax", real, _no_error), _table("amin", real, _no_error)
+ANY, ALL = (
+    Cases(name, _axes(_truths), (*_filled(_truths), *_LISTED_SUM[-3:]), dtypes=(np.dtype(np.bool_),))
+    for name in ("any", "all")
+)
+
+KERNELS = (SUM, PROD, AMAX, AMIN, ANY, ALL)
+OPS = (SUM, PROD, AMAX, AMIN)

@@ -11,12 +11,14 @@ from . import functional, init, utils
 from .activation import ReLU
 from .container import ModuleDict, ModuleList, Sequential
 from .linear import Linear
-from .loss import CrossEntropyLoss
+from .loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss, SmoothL1Loss
 from .module import Module
+from .normalization import LayerNorm
 from .parameter import Parameter
 from .shape import Flatten, Identity
 
 __all__ = [
-    "CrossEntropyLoss", "Flatten", "Identity", "Linear", "Module", "ModuleDict", "ModuleList", "Parameter", "ReLU",
-    "Sequential", "functional", "init", "utils",
+    "BCEWithLogitsLoss", "CrossEntropyLoss", "Flatten", "HuberLoss", "Identity", "L1Loss", "LayerNorm", "Linear",
+    "MSELoss", "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ReLU", "Sequential", "SmoothL1Loss",
+    "functional", "init", "utils",
 ]  # fmt: skip

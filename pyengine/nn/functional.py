@@ -1,17 +1,24 @@
 """Layers and losses as plain functions of tensors."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from ..creation import full
-from ..ops.cross_entropy import CROSS_ENTROPY
 from ..ops.elementwise import RELU
 from ..ops.index import EMBEDDING
+from ..ops.layer_norm import LAYER_NORM
 from ..ops.matmul import LINEAR
+from ..ops.op import size
 from ..ops.softmax import SOFTMAX
-from ..tape import apply, located, state
+from ..tape import apply, kernels_of, located, wrap
 from ..tensor import Tensor
-
-_WITH_GRAD: dict[str, Any] = {"with_grad": True}
+from .loss_functions import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
+from .loss_functions import cross_entropy as cross_entropy
+from .loss_functions import huber_loss as huber_loss
+from .loss_functions import l1_loss as l1_loss
+from .loss_functions import log_softmax as log_softmax
+from .loss_functions import mse_loss as mse_loss
+from .loss_functions import nll_loss as nll_loss
+from .loss_functions import smooth_l1_loss as smooth_l1_loss
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -49,31 +56,41 @@ def softmax(input: Tensor, dim: int = -1) -> Tensor:
     return apply(SOFTMAX, (input,), {"axis": dim})
 
 
-def cross_entropy(input: Tensor, target: Tensor) -> Tensor:
-    """The mean over rows of -log softmax(input)[target]: how surprised the model is by the right answers, in nats.
+def layer_norm(
+    input: Tensor,
+    normalized_shape: int | Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """(input - mean) / √(variance + eps) · weight + bias, with the mean and variance over the last axes.
 
-    input   (rows, classes) logits, the scores before any softmax, float32 or float64
-    target  (rows,) class numbers in [0, classes), int64
-    Returns a single number. ValueError where the shapes do not fit, a label is outside the classes, or the input comes
-    out of a softmax already.
-
-    Guessing evenly among 10 classes costs log(10):
+    input             (…, *normalized_shape), float32 or float64
+    normalized_shape  the lengths of the axes that are normalised together; an int for the last one alone
+    weight, bias      of normalized_shape, or None for 1 and 0
+    Returns the input's shape. ValueError where the shapes do not fit. (J. L. Ba, J. R. Kiros and G. E. Hinton, 2016,
+    arXiv:1607.06450)
 
     >>> import pyengine as pe
-    >>> cross_entropy(pe.zeros(4, 10), pe.tensor([0, 3, 9, 3]))
-    tensor(2.3025851)
+    >>> layer_norm(pe.tensor([[1.0, 3.0], [5.0, 5.0]]), 2, eps=0.0001)
+    tensor([[-0.99995,  0.99995],
+            [ 0.     ,  0.     ]])
     """
-    if input.node is not None and input.node.op is SOFTMAX:
-        raise located(
-            ValueError(
-                "cross_entropy: its input comes out of a softmax, and it takes the softmax itself; "
-                "hand it the scores from before the softmax"
-            )
-        )
-    # the gradient comes out of the same pass over the logits, so it is made now wherever backward() could ask for it
-    if input.requires_grad and state.grad_enabled:
-        return apply(CROSS_ENTROPY, (input, target), _WITH_GRAD)[0]
-    return apply(CROSS_ENTROPY, (input, target))[0]
+    wanted = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not wanted or input.shape[-len(wanted) :] != wanted:
+        raise located(ValueError(f"layer_norm: an input of shape {input.shape} does not end in {wanted}"))
+    count = size(wanted)
+    columns = []
+    for name, given, value in (("weight", weight, 1.0), ("bias", bias, 0.0)):
+        if given is None:
+            columns.append(wrap(kernels_of(input.device).full((count,), value, input.dtype), input.device))
+        elif given.shape != wanted:
+            raise located(ValueError(f"layer_norm: {name} {given.shape} is not of the normalised shape {wanted}"))
+        else:
+            columns.append(given if len(wanted) == 1 else given.reshape(count))
+    rows = input if len(wanted) == 1 else input.reshape(*input.shape[: -len(wanted)], count)
+    out: Tensor = apply(LAYER_NORM, (rows, *columns), {"eps": float(eps)})[0]
+    return out if len(wanted) == 1 else out.reshape(input.shape)
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:

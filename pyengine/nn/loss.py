@@ -1,12 +1,25 @@
-"""Losses: one number that says how wrong a guess is."""
+"""Losses: one number that says how wrong a guess is. All take reduction="mean", "sum" or "none"."""
 
 from ..tensor import Tensor
-from .functional import cross_entropy
+from . import loss_functions as functions
 from .module import Module
 
 
-class CrossEntropyLoss(Module):
-    """The loss of a classifier, from logits and class numbers; see `functional.cross_entropy`.
+class _Loss(Module):
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__()
+        if reduction not in ("mean", "sum", "none"):
+            name = type(self).__name__
+            raise ValueError(f'{name}: reduction is "mean", "sum" or "none", not {reduction!r}')
+        self.reduction = reduction
+
+    def extra_repr(self) -> str:
+        """The reduction, where it is not the mean."""
+        return "" if self.reduction == "mean" else f"reduction={self.reduction!r}"
+
+
+class CrossEntropyLoss(_Loss):
+    """The loss of a classifier, from logits and class numbers or probabilities; see `functional.cross_entropy`.
 
     >>> import pyengine as pe
     >>> logits = pe.tensor([[9.0, 0.0], [0.0, 9.0]])
@@ -19,6 +32,133 @@ class CrossEntropyLoss(Module):
     in ...
     """
 
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        *,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight)
+        self.ignore_index = ignore_index
+        self.label_smoothing = label_smoothing
+
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Logits (rows, classes) and class numbers (rows,) to a single number."""
-        return cross_entropy(input, target)
+        return functions.cross_entropy(
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
+
+
+class NLLLoss(_Loss):
+    """The loss of a classifier, from log-probabilities and class numbers; see `functional.nll_loss`.
+
+    >>> import pyengine as pe
+    >>> NLLLoss()(pe.tensor([[-0.5, -2.0]]), pe.tensor([0]))
+    tensor(0.5)
+    """
+
+    weight: Tensor | None
+
+    def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight)
+        self.ignore_index = ignore_index
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Log-probabilities (rows, classes) and class numbers (rows,) to a single number."""
+        return functions.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+
+
+class MSELoss(_Loss):
+    """The mean squared error; see `functional.mse_loss`.
+
+    >>> import pyengine as pe
+    >>> MSELoss(reduction="sum")(pe.tensor([1.0, 2.0]), pe.tensor([1.0, 5.0]))
+    tensor(9.)
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Two tensors of one shape to a single number."""
+        return functions.mse_loss(input, target, reduction=self.reduction)
+
+
+class L1Loss(_Loss):
+    """The mean absolute error; see `functional.l1_loss`.
+
+    >>> import pyengine as pe
+    >>> L1Loss()(pe.tensor([1.0, 2.0]), pe.tensor([1.0, 5.0]))
+    tensor(1.5)
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Two tensors of one shape to a single number."""
+        return functions.l1_loss(input, target, reduction=self.reduction)
+
+
+class HuberLoss(_Loss):
+    """Squared error near the target, absolute error beyond a distance of `delta`; see `functional.huber_loss`.
+
+    >>> import pyengine as pe
+    >>> HuberLoss()(pe.tensor([0.5, 3.0]), pe.zeros(2))
+    tensor(1.3125)
+    """
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.delta = delta
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Two tensors of one shape to a single number."""
+        return functions.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
+
+
+class SmoothL1Loss(_Loss):
+    """The absolute error with its kink rounded off within ±beta; see `functional.smooth_l1_loss`.
+
+    >>> import pyengine as pe
+    >>> SmoothL1Loss(beta=2.0)(pe.tensor([3.0]), pe.zeros(1))
+    tensor(2.)
+    """
+
+    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.beta = beta
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Two tensors of one shape to a single number."""
+        return functions.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
+
+
+class BCEWithLogitsLoss(_Loss):
+    """The loss of yes-or-no answers, from logits; see `functional.binary_cross_entropy_with_logits`.
+
+    >>> import pyengine as pe
+    >>> BCEWithLogitsLoss(pos_weight=pe.tensor(3.0))(pe.zeros(1), pe.ones(1))
+    tensor(2.0794415)
+    """
+
+    weight: Tensor | None
+    pos_weight: Tensor | None
+
+    def __init__(
+        self, weight: Tensor | None = None, *, reduction: str = "mean", pos_weight: Tensor | None = None
+    ) -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight)
+        self.register_buffer("pos_weight", pos_weight)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Logits and targets of one shape to a single number."""
+        return functions.binary_cross_entropy_with_logits(
+            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
+        )

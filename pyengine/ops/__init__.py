@@ -1,11 +1,43 @@
 """The operations: one record each, found by name in `OPS`."""
 
-from . import copy, cross_entropy, elementwise, index, matmul, reduce, softmax, views
+from . import (
+    copy,
+    cross_entropy,
+    cross_entropy_rows,
+    cumsum,
+    elementwise,
+    extremum,
+    index,
+    layer_norm,
+    log_softmax,
+    losses,
+    matmul,
+    moments,
+    reduce,
+    softmax,
+    views,
+)
 from .op import Op, Spec
 
 OPS: dict[str, Op] = {
     op.name: op
-    for module in (elementwise, copy, reduce, views, matmul, softmax, cross_entropy, index)
+    for module in (
+        elementwise,
+        copy,
+        reduce,
+        extremum,
+        cumsum,
+        moments,
+        views,
+        matmul,
+        softmax,
+        log_softmax,
+        cross_entropy,
+        cross_entropy_rows,
+        losses,
+        layer_norm,
+        index,
+    )
     for op in module.OPS
 }
 

@@ -7,15 +7,42 @@ so a whole model can run on the definitions.
 
 from types import ModuleType
 
-from . import adam, clip, copy, cross_entropy, elementwise, index, matmul, random, reduce, rmsprop, sgd, softmax
+from . import (
+    adam,
+    clip,
+    copy,
+    cross_entropy,
+    cross_entropy_rows,
+    cumsum,
+    elementwise,
+    extremum,
+    index,
+    layer_norm,
+    log_softmax,
+    losses,
+    matmul,
+    moments,
+    random,
+    reduce,
+    rmsprop,
+    sgd,
+    softmax,
+)
 
 MODULES: tuple[ModuleType, ...] = (
     elementwise,
     copy,
     reduce,
+    extremum,
+    cumsum,
+    moments,
     matmul,
     softmax,
+    log_softmax,
     cross_entropy,
+    cross_entropy_rows,
+    losses,
+    layer_norm,
     random,
     sgd,
     index,

@@ -20,6 +20,16 @@ def result(value: Any, out: Array | None, dtype: np.dtype | None = None) -> Arra
     return out
 
 
+def results(values: tuple[Any, ...], out: tuple[Any, ...] | None) -> tuple[Any, ...]:
+    """`result` for several outputs."""
+    return tuple(result(value, None if out is None else out[i]) for i, value in enumerate(values))
+
+
+def last_axis(kernel: str, a: Array) -> None:
+    if a.ndim == 0:
+        raise ValueError(f"{kernel}: needs at least one axis")
+
+
 def same_dtype(kernel: str, a: Array, b: Array) -> None:
     if a.dtype != b.dtype:
         raise TypeError(f"{kernel}: dtypes {a.dtype} and {b.dtype} differ")

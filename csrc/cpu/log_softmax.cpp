@@ -1,0 +1,105 @@
+// log_softmax: y = x - max - log(sum(exp(x - max))); its gradient dx = g - exp(y) · sum(g); logsumexp: max + log(sum).
+//
+// About 20 FLOP an element for exp against 2 elements of memory (logsumexp: 1). A row is read for its sum as softmax
+// does it, chunk by chunk, and once more, from cache, for y. Subtracting max and the logarithm one after the other
+// keeps what their sum would round away where scores are large.
+#include "kernels/log_softmax.h"
+
+#include "core/memory.h"
+#include "core/parallel.h"
+#include "cpu/padded_rows.h"
+
+namespace pe {
+
+namespace {
+
+template <class T>
+void log_softmax_typed(In a, Out out) {
+  constexpr int W = kLanes<T>;
+  const Rows<const T> x(a);
+  const Rows<T> y(out);
+  if (x.length == 0) return;
+  parallel_ranges(x.count, rows_per_task<T>(x.length), [&](int64_t first, int64_t last) {
+    const int64_t n = padded_length<T>(x.length);
+    Scratch<T> scratch(2 * n + chunk_count(n));
+    T *x_buffer = scratch.data(), *y_buffer = x_buffer + n, *maxima = y_buffer + n;
+    for (int64_t r = first; r < last; ++r) {
+      const T* from = padded(x, r, x_buffer, kLowest<T>);
+      T* to = padded_target(y, r, y_buffer);
+      const RowSum<T> row = sum_exp_row<false>(from, to, n, maxima);
+      const Vec<T> log_sum = math::log(row.sum);
+      const Vec<T> tail = load(from + n - W) - row.max - log_sum;
+      for (int64_t i = 0; i + W <= n; i += W) store(to + i, load(from + i) - row.max - log_sum);
+      store(to + n - W, tail);
+      put_padded(to, y, r);
+    }
+  });
+}
+
+template <class T>
+void backward_typed(In grad, In output, Out out) {
+  constexpr int W = kLanes<T>;
+  const Rows<const T> g(grad), y(output);
+  const Rows<T> dx(out);
+  if (y.length == 0) return;
+  parallel_ranges(y.count, rows_per_task<T>(y.length), [&](int64_t first, int64_t last) {
+    const int64_t n = padded_length<T>(y.length);
+    Scratch<T> scratch(3 * n);
+    T *g_buffer = scratch.data(), *y_buffer = g_buffer + n, *dx_buffer = y_buffer + n;
+    for (int64_t r = first; r < last; ++r) {
+      const T *from = padded(g, r, g_buffer, T(0)), *logs = padded(y, r, y_buffer, T(0));
+      T* to = padded_target(dx, r, dx_buffer);
+      const Vec<T> sum = sum_row<T>(n, [&](int64_t i) { return load(from + i); });
+      const auto at = [&](int64_t i) { return load(from + i) - math::exp(load(logs + i)) * sum; };
+      const Vec<T> tail = at(n - W);
+      for (int64_t i = 0; i + W <= n; i += W) store(to + i, at(i));
+      store(to + n - W, tail);
+      put_padded(to, dx, r);
+    }
+  });
+}
+
+// What a row with an infinity comes to: NaN if there is one, else the infinity that decides.
+template <class T>
+T infinite_logsumexp(const T* x, int64_t n) {
+  T most = kLowest<T>;
+  for (int64_t i = 0; i < n; ++i) {
+    if (x[i] != x[i]) return x[i];
+    most = std::max(most, x[i]);
+  }
+  return most;
+}
+
+template <class T>
+void logsumexp_typed(In a, Out out) {
+  const Rows<const T> x(a);
+  const Rows<T> y(as_column(out));
+  parallel_ranges(x.count, rows_per_task<T>(x.length), [&](int64_t first, int64_t last) {
+    const int64_t n = padded_length<T>(x.length);
+    Scratch<T> scratch(n + chunk_count(n));
+    T *buffer = scratch.data(), *maxima = buffer + n;
+    for (int64_t r = first; r < last; ++r) {
+      const T* from = padded(x, r, buffer, kLowest<T>);
+      const RowSum<T> row = sum_exp_row<false>(from, buffer, n, maxima);
+      const T most = first_lane<T>(row.max), sum = first_lane<T>(row.sum);
+      const bool finite = most - most == 0 && sum == sum;
+      *y[r] = finite ? most + first_lane<T>(math::log(row.sum)) : infinite_logsumexp(from, n);
+    }
+  });
+}
+
+}  // namespace
+
+void log_softmax(In a, Out out) {
+  a.dtype == DType::f32 ? log_softmax_typed<float>(a, out) : log_softmax_typed<double>(a, out);
+}
+
+void log_softmax_backward(In grad, In y, Out out) {
+  y.dtype == DType::f32 ? backward_typed<float>(grad, y, out) : backward_typed<double>(grad, y, out);
+}
+
+void logsumexp(In a, Out out) {
+  a.dtype == DType::f32 ? logsumexp_typed<float>(a, out) : logsumexp_typed<double>(a, out);
+}
+
+}  // namespace pe
