@@ -122,8 +122,11 @@ void backward_typed(In grad, In logits, const Targets<T>& targets, Out out) {
       } else {
         const RowSum<T> row = sum_exp_row<true>(padded(x, r, x_buffer, kLowest<T>), to, n, maxima);
         if (targets.single()) {
-          scale_row<T>(to, n, row, maxima, upstream / row.sum);
-          to[targets.label(r)] -= upstream;
+          // at the label upstream · p - upstream, unless that is inf - inf
+          const T factor = upstream - upstream == 0 ? upstream : T(1);
+          scale_row<T>(to, n, row, maxima, factor / row.sum);
+          to[targets.label(r)] -= factor;
+          if (factor != upstream) scale<T>(to, n, splat(upstream));
         } else {
           const T mass = targets.write(r, q);
           scale_row<T>(to, n, row, maxima, mass / row.sum);

@@ -102,7 +102,7 @@ LAYER_NORM_BACKWARD = Cases(
     error=_backward_error,
     exact=False,
     oracle=_torch_backward,
-    mistake=wrong(((2, 3), "f4"), ((3, 2), "f4"), ((3,), "f4")),
+    mistake=wrong(((3, 2), "f4"), ((2, 3), "f4"), ((3,), "f4")),
 )
 
 KERNELS = OPS = (LAYER_NORM, LAYER_NORM_BACKWARD)

@@ -11,20 +11,20 @@ from .op import Attrs, Op, Spec, nbytes, require_float, size
 
 
 def _check(logits: Spec, target: Spec) -> None:
-    require_float("cross_entropy", logits)
+    require_float("cross_entropy_rows", logits)
     if not logits.shape:
-        raise ValueError("cross_entropy: logits need an axis of classes")
+        raise ValueError("cross_entropy_rows: logits need an axis of classes")
     rows = logits.shape[:-1]
     if target.dtype.name == "int64":
         if target.shape != rows:
-            raise ValueError(f"cross_entropy: logits of {rows} rows need labels of that shape, got {target.shape}")
+            raise ValueError(f"cross_entropy_rows: logits of {rows} rows need labels of that shape, got {target.shape}")
     elif target.dtype != logits.dtype:
         raise TypeError(
-            f"cross_entropy: targets are class numbers, int64, or probabilities, {logits.dtype} as the logits are, "
+            f"cross_entropy_rows: targets are class numbers, int64, or probabilities, {logits.dtype} as the logits are, "
             f"got {target.dtype}; cast with .to(…)"
         )
     elif target.shape != logits.shape:
-        raise ValueError(f"cross_entropy: logits {logits.shape} and probabilities {target.shape} differ in shape")
+        raise ValueError(f"cross_entropy_rows: logits {logits.shape} and probabilities {target.shape} differ in shape")
 
 
 def _infer(specs: Sequence[Spec], attrs: Attrs) -> list[Spec]:
