@@ -48,7 +48,7 @@ class ReduceMethods(Value):
 
         >>> import pyengine as pe
         >>> pe.tensor([1000.0, 1000.0]).logsumexp(0)
-        tensor(1000.6931)
+        tensor(1000.6932)
         """
         return apply(LOGSUMEXP, (self,), {"axis": dim, "keepdims": keepdim})
 

@@ -73,8 +73,8 @@ def layer_norm(
 
     >>> import pyengine as pe
     >>> layer_norm(pe.tensor([[1.0, 3.0], [5.0, 5.0]]), 2, eps=0.0001)
-    tensor([[-0.99995,  0.99995],
-            [ 0.     ,  0.     ]])
+    tensor([[-0.99995005,  0.99995005],
+            [ 0.        ,  0.        ]])
     """
     wanted = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not wanted or input.shape[-len(wanted) :] != wanted:

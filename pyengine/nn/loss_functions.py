@@ -182,8 +182,8 @@ def binary_cross_entropy_with_logits(
     pos_weight  how much a true one counts, against 1 for a false one; broadcast to the input, such as (classes,)
 
     >>> import pyengine as pe
-    >>> binary_cross_entropy_with_logits(pe.tensor([0.0, 100.0]), pe.tensor([1.0, 1.0]), reduction="none")
-    tensor([0.6931472, 0.       ])
+    >>> binary_cross_entropy_with_logits(pe.tensor([0.0, -9.0]), pe.tensor([1.0, 1.0]), reduction="none")
+    tensor([0.6931472, 9.000123 ])
     """
     name = "binary_cross_entropy_with_logits"
     _check_shapes(name, input, target)
