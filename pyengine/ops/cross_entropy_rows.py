@@ -20,7 +20,7 @@ def _check(logits: Spec, target: Spec) -> None:
             raise ValueError(f"cross_entropy_rows: logits of {rows} rows need labels of that shape, got {target.shape}")
     elif target.dtype != logits.dtype:
         raise TypeError(
-            f"cross_entropy_rows: targets are class numbers, int64, or probabilities, {logits.dtype} as the logits are, "
+            f"cross_entropy_rows: targets are class numbers, int64, or probabilities, of the logits' {logits.dtype}, "
             f"got {target.dtype}; cast with .to(…)"
         )
     elif target.shape != logits.shape:
