@@ -13,9 +13,11 @@
 #include "kernels/cross_entropy.h"
 #include "kernels/cross_entropy_rows.h"
 #include "kernels/cumsum.h"
+#include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/extremum.h"
 #include "kernels/index.h"
+#include "kernels/join.h"
 #include "kernels/layer_norm.h"
 #include "kernels/log_softmax.h"
 #include "kernels/losses.h"
@@ -26,6 +28,7 @@
 #include "kernels/rmsprop.h"
 #include "kernels/sgd.h"
 #include "kernels/softmax.h"
+#include "kernels/sort.h"
 
 namespace pe {
 
@@ -50,6 +53,9 @@ void for_each_kernel(Visitor&& visit) {
   for_each_rmsprop_kernel(visit);
   for_each_clip_kernel(visit);
   for_each_index_kernel(visit);
+  for_each_join_kernel(visit);
+  for_each_sort_kernel(visit);
+  for_each_dropout_kernel(visit);
 }
 
 }  // namespace pe

@@ -6,9 +6,11 @@ from .reference.copy import *
 from .reference.cross_entropy import *
 from .reference.cross_entropy_rows import *
 from .reference.cumsum import *
+from .reference.dropout import *
 from .reference.elementwise import *
 from .reference.extremum import *
 from .reference.index import *
+from .reference.join import *
 from .reference.layer_norm import *
 from .reference.log_softmax import *
 from .reference.losses import *
@@ -19,3 +21,4 @@ from .reference.reduce import *
 from .reference.rmsprop import *
 from .reference.sgd import *
 from .reference.softmax import *
+from .reference.sort import *

@@ -101,11 +101,20 @@ def _reshape_with(copy: Any) -> Any:
     return reshape
 
 
-def _getitem_backward_with(copy: Any, full: Any) -> Any:
-    def getitem_backward(grad: Array, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
-        out: Array = full(shape, 0.0, grad.dtype)
-        copy(grad, grad.dtype, out=getitem(out, index))
+def _pad_with(copy: Any, full: Any) -> Any:
+    def pad(a: Array, index: tuple[Any, ...], shape: tuple[int, ...], value: float) -> Array:
+        out: Array = full(shape, value, a.dtype)
+        copy(a, a.dtype, out=getitem(out, index))
         return out
+
+    return pad
+
+
+def _getitem_backward_with(copy: Any, full: Any) -> Any:
+    pad = _pad_with(copy, full)
+
+    def getitem_backward(grad: Array, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
+        return pad(grad, index, shape, 0.0)
 
     return getitem_backward
 
@@ -127,6 +136,7 @@ def _namespace(kernels: dict[str, Any]) -> Kernels:
         expand=expand,
         getitem=getitem,
         nonzero=nonzero,
+        pad=_pad_with(copy, full),
         scalar=scalar,
         setitem=_setitem_with(copy),
         reshape=_reshape_with(copy),

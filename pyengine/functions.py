@@ -5,12 +5,16 @@
 tensor([1., 1.])
 """
 
+from .joining import cat, concat, concatenate, roll, stack
 from .tensor import Tensor
 
 __all__ = [
-    "all", "amax", "amin", "any", "argmax", "argmin", "cumsum", "exp", "gather", "index_add", "index_select",
-    "log_softmax", "logsumexp", "masked_select", "matmul", "max", "mean", "min", "nonzero", "permute", "prod",
-    "relu", "reshape", "scatter", "scatter_add", "softmax", "square", "std", "sum", "take", "transpose", "var",
+    "all", "amax", "amin", "any", "argmax", "argmin", "argsort", "cat", "chunk", "concat", "concatenate", "cumsum",
+    "diag", "diagonal", "exp", "flatten", "flip", "gather", "index_add", "index_select", "log_softmax", "logsumexp",
+    "masked_select", "matmul", "max", "mean", "min", "movedim", "narrow", "nonzero", "permute", "prod", "ravel",
+    "relu", "repeat_interleave", "reshape", "roll", "scatter", "scatter_add", "select", "softmax", "sort", "split",
+    "square", "squeeze", "stack", "std", "sum", "swapaxes", "t", "take", "tile", "topk", "transpose", "tril", "triu",
+    "unbind", "unflatten", "unsqueeze", "var",
 ]  # fmt: skip
 
 # elementwise
@@ -54,3 +58,30 @@ var = Tensor.var
 permute = Tensor.permute
 reshape = Tensor.reshape
 transpose = Tensor.transpose
+
+# order
+argsort = Tensor.argsort
+sort = Tensor.sort
+topk = Tensor.topk
+
+# shapes
+chunk = Tensor.chunk
+diag = Tensor.diag
+diagonal = Tensor.diagonal
+flatten = Tensor.flatten
+flip = Tensor.flip
+movedim = Tensor.movedim
+narrow = Tensor.narrow
+ravel = Tensor.ravel
+repeat_interleave = Tensor.repeat_interleave
+select = Tensor.select
+split = Tensor.split
+squeeze = Tensor.squeeze
+swapaxes = Tensor.swapaxes
+t = Tensor.t
+tile = Tensor.tile
+tril = Tensor.tril
+triu = Tensor.triu
+unbind = Tensor.unbind
+unflatten = Tensor.unflatten
+unsqueeze = Tensor.unsqueeze

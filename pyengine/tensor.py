@@ -18,8 +18,10 @@ from .methods import (
     ElementwiseMethods,
     IndexMethods,
     InplaceMethods,
+    JoinMethods,
     MatmulMethods,
     ReduceMethods,
+    SortMethods,
     ViewMethods,
 )
 from .ops.copy import COPY
@@ -30,7 +32,15 @@ Shape = tuple[int, ...]
 
 
 class Tensor(
-    ConvertMethods, ElementwiseMethods, IndexMethods, InplaceMethods, MatmulMethods, ReduceMethods, ViewMethods
+    ConvertMethods,
+    ElementwiseMethods,
+    IndexMethods,
+    InplaceMethods,
+    JoinMethods,
+    MatmulMethods,
+    ReduceMethods,
+    SortMethods,
+    ViewMethods,
 ):
     """A multi-dimensional array that can be differentiated. Make one with `pe.tensor`.
 

@@ -55,6 +55,52 @@ void check_uniform(Report& report) {
         }
 }
 
+void check_normal(Report& report) {
+  Tensor state(DType::i64, {2});
+  state.fill([](int64_t i) { return i ? 5 : static_cast<double>(kSeed); });
+  for (DType dtype : kFloats)
+    for (Layout layout : kOutputLayouts)
+      for (const Shape& shape : {Shape{}, Shape{0}, Shape{37}, Shape{251, 300}}) {
+        const Ints sizes = ints(shape);
+        Tensor out(uniform_outputs(state, sizes, 0, 1, dtype), layout);
+        const auto want = [&] {
+          Values values;
+          for (uint64_t i = 0; i < static_cast<uint64_t>(out.size()); ++i) {
+            const uint64_t first = i / 2 * 2;
+            const double radius = std::sqrt(-2 * std::log1p(-uniform_number(dtype, kSeed, 5, first)));
+            const double angle = 2 * std::acos(-1.0) * uniform_number(dtype, kSeed, 5, first + 1);
+            values.push_back(3 + radius * (i % 2 ? std::sin(angle) : std::cos(angle)));
+          }
+          return values;
+        };
+        report.expect("normal " + describe(out, layout), out, want, rounding(dtype),
+                      [&] { normal(state, sizes, 3, 1, dtype, out); });
+      }
+}
+
+void check_randint(Report& report) {
+  Tensor state(DType::i64, {2});
+  state.fill([](int64_t i) { return i ? 5 : static_cast<double>(kSeed); });
+  for (Layout layout : kOutputLayouts)
+    for (const Shape& shape : {Shape{}, Shape{0}, Shape{37}, Shape{251, 300}}) {
+      const Ints sizes = ints(shape);
+      Tensor out(DType::i64, shape, layout);
+      const auto want = [&] {
+        Values values;
+        for (uint64_t i = 0; i < static_cast<uint64_t>(out.size()); ++i) {
+          // the upper word decides; the lower one adds less than 1/2^32 of the span, seldom enough to carry
+          const uint64_t carry = uint64_t{philox_word(kSeed, 5 + 2 * i)} * 11 >> 32;
+          values.push_back(-4 + static_cast<double>((uint64_t{philox_word(kSeed, 6 + 2 * i)} * 11 + carry) >> 32));
+        }
+        return values;
+      };
+      report.expect("randint " + describe(out, layout), out, want, 0,
+                    [&] { randint(state, sizes, ints({-4}), ints({7}), out); });
+    }
+}
+
+const Registered kNormal{"normal", check_normal};
+const Registered kRandint{"randint", check_randint};
 const Registered kUniform{"uniform", check_uniform};
 
 }  // namespace

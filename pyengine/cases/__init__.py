@@ -7,9 +7,11 @@ from . import (
     cross_entropy,
     cross_entropy_rows,
     cumsum,
+    dropout,
     elementwise,
     extremum,
     index,
+    join,
     layer_norm,
     log_softmax,
     losses,
@@ -20,6 +22,7 @@ from . import (
     rmsprop,
     sgd,
     softmax,
+    sort,
     views,
 )
 from .case import Call, Cases, Operand, Pick, RandomPick
@@ -45,6 +48,9 @@ _MODULES = (
     adam,
     rmsprop,
     clip,
+    join,
+    sort,
+    dropout,
 )
 
 KERNELS: dict[str, Cases] = {cases.name: cases for module in _MODULES for cases in module.KERNELS}

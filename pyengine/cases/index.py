@@ -24,7 +24,7 @@ def _distinct(rng: np.random.Generator, shape: Shape, exact: bool) -> Array:
     return rng.permutation(shape[-1]) + np.zeros(shape, np.int64) if shape else np.zeros((), np.int64)
 
 
-def _small(rng: np.random.Generator, shape: Shape, exact: bool) -> Array:
+def small(rng: np.random.Generator, shape: Shape, exact: bool) -> Array:
     """Values that every dtype holds."""
     return rng.integers(0, 2, shape)
 
@@ -55,12 +55,12 @@ def _chosen(shape: Shape, axes: tuple[int, ...], common: Shape) -> Shape:
 
 def _index_call(shape: Shape, axes: tuple[int, ...], *given: Shape, **attrs: Any) -> Call:
     indices = tuple(Operand(g, positions(shape[a], True), int64) for g, a in zip(given, axes, strict=True))
-    return Call((Operand(shape, _small), indices), {"axes": axes, **attrs})
+    return Call((Operand(shape, small), indices), {"axes": axes, **attrs})
 
 
 def _draw_index(pick: Pick) -> Call:
     shape, axes, common = _draw_axes(pick)
-    return Call((Operand(shape, _small), _indices(pick, shape, axes, common)), {"axes": axes})
+    return Call((Operand(shape, small), _indices(pick, shape, axes, common)), {"axes": axes})
 
 
 def _draw_index_add(pick: Pick) -> Call:
@@ -71,8 +71,8 @@ def _draw_index_add(pick: Pick) -> Call:
 
 def _draw_index_put(pick: Pick) -> Call:
     shape, axes, common = _draw_axes(pick)
-    src = Operand(_chosen(shape, axes, common), _small)
-    return Call((Operand(shape, _small), src, _indices(pick, shape, axes, common)), {"axes": axes})
+    src = Operand(_chosen(shape, axes, common), small)
+    return Call((Operand(shape, small), src, _indices(pick, shape, axes, common)), {"axes": axes})
 
 
 _LISTED_INDEX = (
@@ -115,12 +115,12 @@ def _draw_lines(pick: Pick) -> tuple[Shape, int, Shape]:
 
 def _draw_gather(pick: Pick) -> Call:
     shape, axis, index = _draw_lines(pick)
-    return Call((Operand(shape, _small), Operand(index, positions(shape[axis]), int64)), {"axis": axis})
+    return Call((Operand(shape, small), Operand(index, positions(shape[axis]), int64)), {"axis": axis})
 
 
 def _draw_scatter(pick: Pick) -> Call:
     shape, axis, index = _draw_lines(pick)
-    operands = (Operand(shape, _small), Operand(index, _small), Operand(index, positions(shape[axis]), int64))
+    operands = (Operand(shape, small), Operand(index, small), Operand(index, positions(shape[axis]), int64))
     return Call(operands, {"axis": axis})
 
 
@@ -138,12 +138,12 @@ _LINES = (
 
 
 def _gather_call(shape: Shape, axis: int, index: Shape) -> Call:
-    return Call((Operand(shape, _small), Operand(index, positions(shape[axis]), int64)), {"axis": axis})
+    return Call((Operand(shape, small), Operand(index, positions(shape[axis]), int64)), {"axis": axis})
 
 
 def _scatter_call(shape: Shape, axis: int, index: Shape) -> Call:
     a, positions_ = _gather_call(shape, axis, index).operands
-    return Call((a, Operand(index, _small), positions_), {"axis": axis})
+    return Call((a, Operand(index, small), positions_), {"axis": axis})
 
 
 def _scatter_add_call(shape: Shape, axis: int, index: Shape) -> Call:

@@ -6,22 +6,18 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import dtypes
-from ..random import Generator, default_generator, uniform
+from ..random import Generator, default_generator, randperm, uniform
 
 Indices: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 
 def permutation(n: int, generator: Generator | None = None) -> Indices:
-    """The numbers 0 … n-1 in an even random order.
-
-    Each number gets a random key from the generator's Philox stream and the numbers are sorted by key. So the order
-    depends on the seed alone, not on the NumPy version, as that of `numpy.random` may.
+    """The numbers 0 … n-1 in an even random order: `pe.randperm` as an array.
 
     >>> sorted(permutation(5)) == list(range(5))
     True
     """
-    keys = uniform((n,), dtype=dtypes.float64, generator=generator).data
-    return np.argsort(keys, kind="stable")
+    return randperm(n, generator=generator).data
 
 
 def pick_generator(what: str, seed: int | None, generator: Generator | None) -> Generator:

@@ -7,8 +7,10 @@ from .convert import ConvertMethods
 from .elementwise import ElementwiseMethods
 from .index import IndexMethods
 from .inplace import InplaceMethods
+from .join import JoinMethods
 from .matmul import MatmulMethods
 from .reduce import ReduceMethods
+from .sort import SortMethods
 from .views import ViewMethods
 
 __all__ = [
@@ -16,7 +18,9 @@ __all__ = [
     "ElementwiseMethods",
     "IndexMethods",
     "InplaceMethods",
+    "JoinMethods",
     "MatmulMethods",
     "ReduceMethods",
+    "SortMethods",
     "ViewMethods",
 ]

@@ -10,15 +10,17 @@
 from . import functional, init, utils
 from .activation import ReLU
 from .container import ModuleDict, ModuleList, Sequential
+from .dropout import Dropout
 from .linear import Linear
 from .loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss, SmoothL1Loss
 from .module import Module
 from .normalization import LayerNorm
 from .parameter import Parameter
 from .shape import Flatten, Identity
+from .sparse import Embedding
 
 __all__ = [
-    "BCEWithLogitsLoss", "CrossEntropyLoss", "Flatten", "HuberLoss", "Identity", "L1Loss", "LayerNorm", "Linear",
-    "MSELoss", "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ReLU", "Sequential", "SmoothL1Loss",
-    "functional", "init", "utils",
+    "BCEWithLogitsLoss", "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "HuberLoss", "Identity", "L1Loss",
+    "LayerNorm", "Linear", "MSELoss", "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ReLU",
+    "Sequential", "SmoothL1Loss", "functional", "init", "utils",
 ]  # fmt: skip

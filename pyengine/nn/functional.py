@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 
 from ..creation import full
+from ..ops.dropout import DROPOUT
 from ..ops.elementwise import RELU
 from ..ops.index import EMBEDDING
+from ..ops.join import PAD
 from ..ops.layer_norm import LAYER_NORM
 from ..ops.matmul import LINEAR
 from ..ops.op import size
 from ..ops.softmax import SOFTMAX
+from ..random import Generator, default_generator
 from ..tape import apply, kernels_of, located, wrap
 from ..tensor import Tensor
 from .loss_functions import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
@@ -127,3 +130,47 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
         num_classes = 1 + max(input.reshape(-1).detach().numpy().tolist(), default=-1)
     zeros = full((*input.shape, num_classes), 0, input.dtype, input.device)
     return zeros.scatter(-1, input.reshape(*input.shape, 1), 1)
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None) -> Tensor:
+    """In training each element is 0 with probability p, else divided by 1 - p, which keeps the mean; else the input.
+
+    The choice is made by the default generator unless given another. No mask is kept: going backwards makes the same
+    choice again. N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014).
+
+    >>> import pyengine as pe
+    >>> dropout(pe.ones(2), training=False)
+    tensor([1., 1.])
+    >>> sorted(set(dropout(pe.ones(100), 0.75).tolist()))
+    [0.0, 4.0]
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p is the probability to be dropped, from 0 to 1, not {p}")
+    if not training or p == 0:
+        return input
+    words = (generator or default_generator).take(input.numel())
+    return apply(DROPOUT, (input, wrap(words, input.device)), {"p": float(p)})
+
+
+def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: float = 0.0) -> Tensor:
+    """`value` around the last axes: pad = (left, right) of the last one, then of the one before it, and so on.
+
+    Negative widths cut off. ValueError for more widths than axes, or another mode than "constant".
+
+    >>> import pyengine as pe
+    >>> pad(pe.ones(1, 2), (1, 0, 0, 1))
+    tensor([[0., 1., 1.],
+            [0., 0., 0.]])
+    """
+    if mode != "constant":
+        raise ValueError(f"pad: mode {mode!r} is not there; 'constant' is")
+    if len(pad) % 2 or len(pad) > 2 * input.ndim:
+        raise ValueError(f"pad: {tuple(pad)} must hold two widths for each of the last axes of shape {input.shape}")
+    pairs = [(0, 0)] * (input.ndim - len(pad) // 2)
+    pairs += [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
+    for axis, (left, right) in enumerate(pairs):
+        if min(left, right) < 0:
+            start, end = max(-left, 0), input.shape[axis] - max(-right, 0)
+            input = input.narrow(axis, start, end - start)
+    widths = tuple((max(left, 0), max(right, 0)) for left, right in pairs)
+    return apply(PAD, (input,), {"widths": widths, "value": float(value)})

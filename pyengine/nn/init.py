@@ -18,7 +18,7 @@ tensor([0., 0.], requires_grad=True)
 import math
 
 from ..ops.op import size
-from ..random import Generator, uniform
+from ..random import Generator, normal, uniform
 from ..tape import grad_mode
 from ..tensor import Tensor
 
@@ -109,6 +109,81 @@ def kaiming_uniform_(
     fan = fans("kaiming_uniform_", tensor)[mode == "fan_out"]
     bound = calculate_gain(nonlinearity, a) * math.sqrt(3.0 / fan)
     return uniform_(tensor, -bound, bound, generator)
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Elements drawn from the normal distribution of that mean and standard deviation.
+
+    >>> import pyengine as pe
+    >>> drawn = normal_(pe.zeros(1000), 2.0, 0.1, generator=pe.Generator(0))
+    >>> round(drawn.mean().item())
+    2
+    """
+    with grad_mode(False):
+        drawn = normal(tensor.shape, mean, std, dtype=tensor.dtype, device=tensor.device, generator=generator)
+        return tensor.copy_(drawn)
+
+
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
+) -> Tensor:
+    """As `normal_`, but what falls outside of [a, b] is drawn again. ValueError where that would hardly ever end.
+
+    >>> import pyengine as pe
+    >>> drawn = trunc_normal_(pe.zeros(1000), a=-1.0, b=0.5)
+    >>> -1.0 <= min(drawn.tolist()) and max(drawn.tolist()) <= 0.5
+    True
+    """
+    inside = (math.erf((b - mean) / std / math.sqrt(2.0)) - math.erf((a - mean) / std / math.sqrt(2.0))) / 2.0
+    if not inside > 1e-3:
+        raise ValueError(f"trunc_normal_: too little of the distribution of mean {mean}, std {std} is in [{a}, {b}]")
+    normal_(tensor, mean, std, generator)
+    with grad_mode(False):
+        while True:
+            values = tensor.reshape(-1).detach().numpy()
+            outside = Tensor(((values < a) | (values > b)).nonzero()[0], device=tensor.device)
+            if not outside.numel():
+                return tensor
+            flat = tensor.reshape(-1)
+            flat[outside] = normal(
+                outside.shape, mean, std, dtype=tensor.dtype, device=tensor.device, generator=generator
+            )
+            tensor.copy_(flat.reshape(tensor.shape))
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """As `xavier_uniform_`, from the normal distribution of the same variance.
+
+    >>> import pyengine as pe
+    >>> xavier_normal_(pe.zeros(3, 2)).shape
+    (3, 2)
+    """
+    fan_in, fan_out = fans("xavier_normal_", tensor)
+    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)), generator)
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """As `kaiming_uniform_`, from the normal distribution of the same variance.
+
+    >>> import pyengine as pe
+    >>> kaiming_normal_(pe.zeros(3, 2), nonlinearity="relu").shape
+    (3, 2)
+    """
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"kaiming_normal_: mode is 'fan_in' or 'fan_out', not {mode!r}")
+    fan = fans("kaiming_normal_", tensor)[mode == "fan_out"]
+    return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(fan), generator)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:

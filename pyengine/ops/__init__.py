@@ -5,9 +5,11 @@ from . import (
     cross_entropy,
     cross_entropy_rows,
     cumsum,
+    dropout,
     elementwise,
     extremum,
     index,
+    join,
     layer_norm,
     log_softmax,
     losses,
@@ -15,6 +17,7 @@ from . import (
     moments,
     reduce,
     softmax,
+    sort,
     views,
 )
 from .op import Op, Spec
@@ -37,6 +40,9 @@ OPS: dict[str, Op] = {
         losses,
         layer_norm,
         index,
+        join,
+        sort,
+        dropout,
     )
     for op in module.OPS
 }

@@ -14,9 +14,11 @@ from . import (
     cross_entropy,
     cross_entropy_rows,
     cumsum,
+    dropout,
     elementwise,
     extremum,
     index,
+    join,
     layer_norm,
     log_softmax,
     losses,
@@ -27,6 +29,7 @@ from . import (
     rmsprop,
     sgd,
     softmax,
+    sort,
 )
 
 MODULES: tuple[ModuleType, ...] = (
@@ -49,6 +52,9 @@ MODULES: tuple[ModuleType, ...] = (
     adam,
     rmsprop,
     clip,
+    join,
+    sort,
+    dropout,
 )
 
 

@@ -1,0 +1,28 @@
+"""Dropout: units left out by chance, so that none relies on another."""
+
+from ..tensor import Tensor
+from .functional import dropout
+from .module import Module
+
+
+class Dropout(Module):
+    """In training, each element is 0 with probability p and divided by 1 - p otherwise; else nothing happens.
+
+    >>> import pyengine as pe
+    >>> Dropout(0.9).eval()(pe.ones(3))
+    tensor([1., 1., 1.])
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        if not 0 <= p <= 1:
+            raise ValueError(f"Dropout: p is the probability to be dropped, from 0 to 1, not {p}")
+        self.p = p
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return dropout(input, self.p, self.training)
+
+    def extra_repr(self) -> str:
+        """The probability."""
+        return f"p={self.p}"
