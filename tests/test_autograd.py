@@ -29,8 +29,9 @@ def is_float(array) -> bool:
 
 
 def outputs_of(name, tensors, attrs):
+    """The results; of several only those that have a gradient, not the positions that come with them."""
     results = tape.apply(OPS[name], tensors, dict(attrs))
-    return [r for r in (results if isinstance(results, tuple) else (results,)) if r is not None]
+    return [r for r in results if is_float(r)] if isinstance(results, tuple) else [results]
 
 
 def away_from_kinks(name, arrays, attrs) -> bool:
@@ -64,11 +65,11 @@ def draw_vjp(data, name: str, exact: bool):
     with np.errstate(all="ignore"):
         results, _ = OPS[name].forward(REFERENCE.kernels, *operands, **call.attrs)
     outputs = results if isinstance(results, tuple) else (results,)
-    assume(all(o is None or o.dtype.kind == "f" for o in outputs))
+    assume(any(is_float(o) for o in outputs))
     rng, pick = np.random.default_rng(seed), Drawn(data)
     upstream = []
     for output in outputs:
-        if output is None:
+        if not is_float(output):
             upstream.append(None)
             continue
         values = rng.integers(-4, 5, output.shape) if exact else rng.standard_normal(output.shape)

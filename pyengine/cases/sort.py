@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from .case import NUMBERS, Call, Cases, Operand, Pick, wrong
+import numpy as np
+
+from ..backend import Array
+from .case import NUMBERS, Call, Cases, Operand, Pick, Shape, wrong
 
 
 def _draw_sort(pick: Pick) -> Call:
@@ -37,6 +40,20 @@ def _listed_topk(count: str) -> tuple[Call, ...]:
     )
 
 
+def _apart(rng: np.random.Generator, shape: Shape, exact: bool) -> Array:
+    """Floats so far from each other that a finite difference does not change their order."""
+    count = int(np.prod(shape))
+    return np.asarray((rng.permutation(count).reshape(shape) - count // 2) * (1 if exact else 0.125))
+
+
+def _op(draw: Any) -> Any:
+    def drawn(pick: Pick) -> Call:
+        call = draw(pick)
+        return Call((Operand(call.operands[0].shape, _apart),), call.attrs)
+
+    return drawn
+
+
 def _torch_sort(torch: Any, a: Any, axis: int, descending: bool = False) -> Any:
     return tuple(torch.sort(a, dim=axis, descending=descending, stable=True))
 
@@ -50,11 +67,11 @@ def _torch_topk(torch: Any, a: Any, count: int, axis: int, largest: bool = True)
 SORT_KERNEL = Cases("sort", _draw_sort, _LISTED_SORT, dtypes=NUMBERS)
 TOPK_KERNEL = Cases("topk", _drawer("k"), _listed_topk("k"), dtypes=NUMBERS)
 SORT = Cases(
-    "sort", _draw_sort, _LISTED_SORT, dtypes=NUMBERS, oracle=_torch_sort, mistake=wrong(((2, 3), "f4"), axis=2)
+    "sort", _op(_draw_sort), _LISTED_SORT, dtypes=NUMBERS, oracle=_torch_sort, mistake=wrong(((2, 3), "f4"), axis=2)
 )
 TOPK = Cases(
     "topk",
-    _drawer("count"),
+    _op(_drawer("count")),
     _listed_topk("count"),
     dtypes=NUMBERS,
     oracle=_torch_topk,
