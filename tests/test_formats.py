@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import pyengine as pe
-from pyengine.data import DataLoader, load_fashion_mnist, load_mnist, random_split
+from pyengine.data import DataLoader, load_and_split_dataset, load_fashion_mnist, load_mnist, random_split
 from pyengine.data import mnist as mnist_module
 from pyengine.data.idx import read_idx
 from pyengine.data.pixels import PixelDataset
@@ -318,3 +318,159 @@ def test_fashion_mnist_is_not_taken_for_mnist(small, tmp_path, monkeypatch):
     write_files(tmp_path / "data" / "mnist", small)
     with pytest.raises(FileNotFoundError, match="not the files of fashion-mnist"):
         load_fashion_mnist(tmp_path / "data")
+
+
+# --- load_and_split_dataset: .npz
+
+
+def save(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+def test_npz_of_numbers_is_normalised_by_the_training_rows(tmp_path):
+    x = np.random.default_rng(0).normal(5, 3, (40, 3))
+    splits = load_and_split_dataset(save(tmp_path / "a.npz", x=x, y=x.sum(1)), [0.5, 0.5])
+    rows = splits[0].indices
+    assert (splits.kind, splits.task, splits.target) == ("npz", "regression", "y")
+    inputs, targets = splits[1].dataset.tensors
+    np.testing.assert_allclose(inputs.numpy(), (x - x[rows].mean(0)) / x[rows].std(0), rtol=1e-5, atol=1e-6)
+    assert (targets.shape, targets.dtype) == ((40, 1), pe.float32)
+
+
+def test_npz_of_images(tmp_path):
+    images = np.random.default_rng(0).integers(0, 17, (30, 4, 5, 3), dtype=np.uint8)
+    splits = load_and_split_dataset(save(tmp_path / "a.npz", images=images, labels=np.arange(30) % 3), flatten=False)
+    row = splits[0].indices[0]
+    white = images[splits[0].indices].max()
+    assert splits.classes == ("0", "1", "2")
+    np.testing.assert_array_equal(splits[0][0][0].numpy(), images[row].transpose(2, 0, 1) / np.float32(white))
+
+
+def test_npz_of_series_and_words(tmp_path):
+    x = np.random.default_rng(0).normal(5, 3, (20, 6, 2))
+    path = save(tmp_path / "a.npz", series=x, kind=np.array(["up", "down"] * 10))
+    splits = load_and_split_dataset(path, target="kind")
+    assert (splits.classes, splits[0][0][0].shape) == (("down", "up"), (6, 2))
+    training = splits[0].dataset.tensors[0].numpy()[splits[0].indices]
+    assert (training.mean(), training.std()) == (pytest.approx(0, abs=1e-6), pytest.approx(1, rel=1e-5))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "error", "message"),
+    [
+        ({"a": np.ones(3), "b": np.ones(3)}, {}, ValueError, r"which array is what\? It holds a \[3\], b \[3\]"),
+        ({"x": np.ones(3), "y": np.ones(3)}, {"target": "z"}, KeyError, "no array 'z'; it holds x"),
+        ({"x": np.ones((3, 2)), "y": np.ones(4)}, {}, ValueError, r"inputs x \[3, 2\] and targets y \[4\] do not fit"),
+        ({"x": np.array([1, np.nan]), "y": np.arange(2)}, {}, ValueError, r"x\[1\] hold a value that is not finite"),
+        ({"x": np.array(["a", "b"]), "y": np.arange(2)}, {}, ValueError, "inputs x must be numbers"),
+        ({"x": np.ones(4), "y": np.array([1, 2, 3, np.inf])}, {}, ValueError, "must be finite numbers"),
+        ({"x": np.array([{}, {}]), "y": np.arange(2)}, {}, ValueError, "not an .npz file of plain arrays"),
+        ({"x": np.ones(3), "y": np.ones(3)}, {"ignore": ["x"]}, ValueError, "are for tables"),
+    ],
+)
+def test_npz_that_will_not_do(tmp_path, arrays, options, error, message):
+    path = save(tmp_path / "a.npz", **arrays)
+    with pytest.raises(error, match=message):
+        load_and_split_dataset(path, [0.5, 0.5], **options)
+
+
+def test_damaged_npz(tmp_path):
+    path = save(tmp_path / "a.npz", x=np.ones(100), y=np.ones(100))
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(ValueError, match=r"not an \.npz file"):
+        load_and_split_dataset(path)
+
+
+# --- load_and_split_dataset: IDX
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_idx_with_labels_beside_it(small, tmp_path, suffix, capsys):
+    folder = write_files(tmp_path / "data", small)
+    labels = gzip.decompress((folder / "train-labels-idx1-ubyte.gz").read_bytes())
+    (folder / "train-labels-idx1-ubyte.gz").unlink()
+    (folder / f"train-labels-idx1-ubyte{suffix}").write_bytes(labels)
+    splits = load_and_split_dataset(folder / "train-images-idx3-ubyte.gz", seed=1)
+    assert (splits.kind, [len(part) for part in splits], splits[0][0][0].shape) == ("idx", [22, 4, 4], (784,))
+    row = int(splits[2].indices[0])
+    assert splits.classes[splits[2][0][1].item()] == str(labels[8 + row])
+    splits.describe()
+    assert "images of 28 x 28 pixels, 1 channel, 0 to 1: inputs [784]" in capsys.readouterr().out
+
+
+def test_idx_without_labels(small, tmp_path):
+    folder = write_files(tmp_path / "data", small)
+    with pytest.raises(ValueError, match=r"uint8 of shape \[30\]; name the file of the images"):
+        load_and_split_dataset(folder / "train-labels-idx1-ubyte.gz")
+    (folder / "train-labels-idx1-ubyte.gz").write_bytes(idx_bytes(np.zeros(29, np.uint8)))
+    with pytest.raises(ValueError, match=r"labels of shape \[29\] for 30 images"):
+        load_and_split_dataset(folder / "train-images-idx3-ubyte.gz")
+    (folder / "train-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(FileNotFoundError, match=r"looked for in train-labels-idx1-ubyte\.gz beside it"):
+        load_and_split_dataset(folder / "train-images-idx3-ubyte.gz")
+
+
+# --- load_and_split_dataset: folders of images
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Ten grey and ten coloured PNG files of 5 x 4 pixels, and what is in them."""
+    pytest.importorskip("matplotlib")
+    from matplotlib.image import imsave
+
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (20, 5, 4, 3), dtype=np.uint8)
+    for i, image in enumerate(pixels):
+        place = tmp_path / "pictures" / ("cats", "dogs")[i // 10]
+        place.mkdir(parents=True, exist_ok=True)
+        imsave(place / f"{i:02}.png", image)
+    return tmp_path / "pictures", pixels
+
+
+def test_folder_of_images(images):
+    folder, pixels = images
+    (folder / ".hidden").mkdir()
+    (folder / "cats" / "notes.txt").write_text("not an image")
+    splits = load_and_split_dataset(folder, flatten=False)
+    assert (splits.kind, splits.classes) == ("images", ("cats", "dogs"))
+    for part in splits:
+        for i, row in enumerate(part.indices):
+            image, label = part[i]
+            assert label.item() == row // 10
+            np.testing.assert_array_equal(image.numpy(), pixels[row].transpose(2, 0, 1) / np.float32(255))
+
+
+def test_grey_and_jpeg_images(tmp_path):
+    image_module = pytest.importorskip("PIL.Image")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        image_module.fromarray(np.full((8, 8), 51, np.uint8)).save(tmp_path / name / "one.png")
+        image_module.fromarray(np.full((8, 8), 51, np.uint8)).save(tmp_path / name / "two.JPG")
+    splits = load_and_split_dataset(tmp_path, [0.5, 0.5], flatten=False)
+    for part in splits:
+        for i in range(2):
+            np.testing.assert_allclose(part[i][0].numpy(), np.full((1, 8, 8), 0.2), atol=1.01 / 255)  # JPEG is lossy
+    image_module.fromarray(np.full((8, 8, 3), 51, np.uint8)).save(tmp_path / "a" / "three.png")
+    assert load_and_split_dataset(tmp_path, [0.5, 0.5], flatten=False)[0][0][0].shape == (3, 8, 8)
+
+
+def test_folders_that_will_not_do(images, tmp_path):
+    folder, pixels = images
+    from matplotlib.image import imsave
+
+    with pytest.raises(ValueError, match="target and task are fixed"):
+        load_and_split_dataset(folder, target="cats")
+    imsave(folder / "dogs" / "small.png", pixels[0, :4])
+    with pytest.raises(ValueError, match=r"small\.png: 4 x 4 pixels, others have 5 x 4"):
+        load_and_split_dataset(folder)
+    (folder / "dogs" / "small.png").write_bytes(b"\x89PNG, but no")
+    with pytest.raises(ValueError, match=r"small\.png: not an image that can be read"):
+        load_and_split_dataset(folder)
+    (folder / "birds").mkdir()
+    with pytest.raises(ValueError, match=r"birds: there is no image here; known are \.png"):
+        load_and_split_dataset(folder)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ValueError, match="has a subfolder for each class; this one has none"):
+        load_and_split_dataset(tmp_path / "none")

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .splits import Splits
+from .arrays import split_idx, split_images, split_npz
+from .splits import REGRESSION, Splits
 from .table_file import read_table
 from .tables import TableOptions, split_table
 
@@ -22,16 +23,25 @@ def load_and_split_dataset(
     missing: str = "refuse",
     normalize: bool = True,
     scale_target: bool = False,
+    flatten: bool = True,
 ) -> Splits:
     """Read a data set from a file or folder, split it at random, and make inputs and targets of it.
 
     path     .csv or .tsv   a table: columns of numbers are normalised, columns of a few words become an input for each
                             word, 0 or 1. Two columns, one of texts and one of labels, stay strings and class numbers
+             .npz           an array of inputs and one of targets, named x and y, images and labels, features and
+                            targets, or the like. Numbers are normalised; images of bytes are divided by their maximum
+             …-idx3-ubyte   images in MNIST's format (or .idx; with or without .gz), with their labels beside them
+             a folder       with a subfolder of images (.png, .jpg, .bmp) for each class
     splits   fractions that add up to 1, or numbers of samples; the first part is the training part
-    target   the column to predict; by default the last
+    target   the column, or the array in an .npz file, to predict; by default the last, or the one with such a name
     seed     the same seed gives the same parts
     task     "classification" or "regression"; by default classification where the target is text, or whole numbers
              with at most 20 different values and each twice on average; otherwise regression
+
+    normalize     to mean 0 and standard deviation 1, in the training rows; the same shift and scale for all rows
+    scale_target  do so with the target of regression; `target_scale` of the result leads back
+    flatten       images of shape (channels · height · width,), for linear layers, not (channels, height, width)
 
     For tables only:
 
@@ -39,8 +49,6 @@ def load_and_split_dataset(
     ignore        columns to leave out, such as names of rows
     missing       "refuse" an empty cell (or NA, N/A, NaN, null, ?), or "impute": the median of a column of numbers, a
                   kind of its own in one of words. A missing target is always refused
-    normalize     to mean 0 and standard deviation 1, in the training rows; the same shift and scale for all rows
-    scale_target  do so with the target of regression; `target_scale` of the result leads back
 
     Whatever is learned of the data (means, medians, kinds) is learned of the training rows alone.
     FileNotFoundError, KeyError for a column that is not there, and ValueError, with file and line, for the rest.
@@ -58,7 +66,31 @@ def load_and_split_dataset(
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"load_and_split_dataset: there is no {path}")
-    if path.suffix.lower() in TABLES:
-        options = TableOptions(target, task, tuple(categorical), tuple(ignore), missing, normalize, scale_target)
+    options = TableOptions(target, task, tuple(categorical), tuple(ignore), missing, normalize, scale_target)
+    options.check()
+    kind = _kind_of(path)
+    if kind == "table":
         return split_table(read_table(path), splits, seed, options)
-    raise ValueError(f"load_and_split_dataset: {path} is of no kind that is known; known are {', '.join(TABLES)}")
+    if categorical or ignore or missing != "refuse":
+        raise ValueError(f"load_and_split_dataset: categorical, ignore and missing are for tables; {path} is not one")
+    if kind == "npz":
+        return split_npz(path, splits, seed, target, task, normalize, scale_target, flatten)
+    if target is not None or task == REGRESSION:
+        raise ValueError(f"load_and_split_dataset: {path} holds images with classes; target and task are fixed")
+    return (split_idx if kind == "idx" else split_images)(path, splits, seed, flatten)
+
+
+def _kind_of(path: Path) -> str:
+    name = path.name.lower()
+    if path.is_dir():
+        return "images"
+    if path.suffix.lower() in TABLES:
+        return "table"
+    if path.suffix.lower() == ".npz":
+        return "npz"
+    if "-idx" in name or name.removesuffix(".gz").endswith(".idx"):
+        return "idx"
+    raise ValueError(
+        f"load_and_split_dataset: {path} is of no kind that is known; known are {', '.join(TABLES)}, .npz, IDX (names "
+        f"like train-images-idx3-ubyte.gz, or .idx) and folders with a subfolder of images for each class"
+    )

@@ -96,7 +96,7 @@ def _split_columns(
     encoder = fit_encoder(
         table, names, parts[0], options.categorical, options.normalize, impute=options.missing == "impute"
     )
-    task = options.task or _guess_task(table.columns[target])
+    task = options.task or guess_task(table.columns[target])
     scale: tuple[float, float] = (0.0, 1.0)
     classes: tuple[str, ...] = ()
     if task == REGRESSION:
@@ -104,7 +104,7 @@ def _split_columns(
         found = f"target {target}: number, {REGRESSION}" + (", scaled like an input" if options.scale_target else "")
     else:
         targets, classes = class_numbers(table.columns[target])
-        found = _class_note(target, classes)
+        found = class_note(target, classes)
     dataset = TensorDataset(encoder.encode(table), targets)
     kinds = sum(isinstance(column, CategoryColumn) for column in encoder.columns)
     notes = [
@@ -126,7 +126,7 @@ def _split_texts(table: Table, name: str, target: str, parts: Sequence[Indices])
     labels, classes = class_numbers(table.columns[target])
     dataset = TextDataset(table.columns[name], labels.tolist())
     words = sum(len(text.split()) for text in dataset.texts) / len(dataset)
-    notes = (f"texts: column {name}, {words:.1f} words on average", _class_note(target, classes))
+    notes = (f"texts: column {name}, {words:.1f} words on average", class_note(target, classes))
     return Splits(subsets(dataset, parts), table.path, "text", CLASSIFICATION, target, classes, notes=notes)
 
 
@@ -162,7 +162,8 @@ def _guess_target(table: Table, names: Sequence[str]) -> str:
     return names[0] if len(names) == 2 and _is_text(last) and not _is_text(first) else names[-1]
 
 
-def _guess_task(cells: Sequence[str]) -> str:
+def guess_task(cells: Sequence[str]) -> str:
+    """Classification for words, and for a few whole numbers that repeat; otherwise regression."""
     numbers = as_numbers(list(cells))
     if numbers is None:
         return CLASSIFICATION
@@ -183,7 +184,8 @@ def _check_target(table: Table, target: str) -> None:
             raise ValueError(f"{table.where(target, row)}: the target is missing; leave such rows out of the file")
 
 
-def _class_note(target: str, classes: Sequence[str]) -> str:
+def class_note(target: str, classes: Sequence[str]) -> str:
+    """A line about a target of classes."""
     shown = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
     return f"target {target}: {len(classes)} classes ({shown}), {CLASSIFICATION}"
 
