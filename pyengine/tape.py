@@ -100,6 +100,9 @@ class _State(threading.local):
 
 
 state = _State()
+# The no_grad() blocks open in any thread; with none, apply need not ask for this thread's state, which is slow.
+no_grad_blocks: set[object] = set()
+
 # One clock for operations and in-place writes: orders the backward pass, and tells whether a saved value is still good.
 clock = itertools.count(1)
 last_write = 0
@@ -161,7 +164,7 @@ def apply(op: Op, tensors: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS) -> A
         out, saved = op.forward(k, *arrays, **attrs) if attrs else op.forward(k, *arrays)
     except (ValueError, TypeError, IndexError) as error:
         return _explain(op, tensors, attrs, error)
-    if not (track and state.grad_enabled):
+    if not track or (no_grad_blocks and not state.grad_enabled):
         if out.__class__ is tuple:
             return tuple([None if o is None else wrap(o, device) for o in out])
         node = None
@@ -464,9 +467,12 @@ def _saved_tensors(node: Node, outputs: int) -> tuple[Any, ...]:
 @contextlib.contextmanager
 def grad_mode(enabled: bool) -> Iterator[None]:
     """Within the block, operations of this thread are tracked for gradients or not."""
-    before = state.grad_enabled
+    before, block = state.grad_enabled, object()
     state.grad_enabled = enabled
+    if not enabled:
+        no_grad_blocks.add(block)
     try:
         yield
     finally:
         state.grad_enabled = before
+        no_grad_blocks.discard(block)

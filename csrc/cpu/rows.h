@@ -29,6 +29,7 @@ class Rows {
         strides_[axes_++] = a.strides[i];
       }
     }
+    if (count == 0) axes_ = 0;  // no rows: no axis of length 0 to divide by
   }
 
   T* operator[](int64_t row) const {
