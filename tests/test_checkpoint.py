@@ -550,7 +550,16 @@ def test_killed_runs_resume_to_the_same_bits(tmp_path):
     settings = DIGITS.defaults.changed(epochs=max(4, kills // 2), hidden=32, seed=2)
     run(DIGITS, settings, tmp_path / "whole")
     out = tmp_path / "killed"
-    command = [sys.executable, "-c", "from pyengine.cli import app; app()", "train", "digits", "--save-every", "1"]
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        "from pyengine.cli import app; app()",
+        "train",
+        "digits",
+        "--save-every",
+        "1",
+    ]
     command += ["--epochs", str(settings.epochs), "--hidden", "32", "--seed", "2", "--out", str(out), "--resume"]
     killed = 0
     for _ in range(kills):

@@ -326,7 +326,7 @@ MAIN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);
 
 def test_ctrl_c_writes_the_run_and_exits_with_130(tmp_path):
     out = tmp_path / "run"
-    command = [sys.executable, "-u", "-c", MAIN, "train", "digits", "--epochs", "100000", "--out", str(out)]
+    command = [sys.executable, "-P", "-u", "-c", MAIN, "train", "digits", "--epochs", "100000", "--out", str(out)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             if line.startswith("epoch"):
@@ -355,7 +355,7 @@ def test_help_imports_nothing_that_it_does_not_need():
         heavy = {"matplotlib", "safetensors", "rich.progress", "pyengine.train", "pyengine.recipes"} & set(sys.modules)
         assert not heavy, heavy
     """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     for option in (
         "--epochs",

@@ -24,7 +24,7 @@ def python(code: str, **environment: str) -> str:
     """What a fresh interpreter prints that runs `code` with pyengine imported; its error message where it fails."""
     env = os.environ | {"PYTHONPATH": str(Path(pe.__file__).parents[1])} | environment
     done = subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-P", "-c", code], env=env, capture_output=True, text=True, timeout=60, check=False
     )
     return done.stdout.strip() if done.returncode == 0 else done.stderr.strip()
 

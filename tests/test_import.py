@@ -20,7 +20,7 @@ def fresh(code: str, **environment: str) -> subprocess.CompletedProcess:
     """Run code in a new interpreter that finds the same package."""
     inherited = {name: value for name, value in os.environ.items() if name != "PYENGINE_ISA"}
     env = {**inherited, "PYTHONPATH": str(PACKAGE.parent), **environment}
-    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-P", "-c", code], env=env, capture_output=True, text=True, check=False)
 
 
 def test_nothing_heavy_is_imported() -> None:
