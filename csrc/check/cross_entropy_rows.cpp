@@ -62,10 +62,10 @@ void check_rows(Report& report) {
     Tensor losses(specs[0]), mass(specs[1]);
     const auto want = [&] {
       return over_targets(logits, target, kind, logits.shape[logits.ndim - 1], [](Row row, const Values& q) {
-        double loss = 0;
+        long double loss = 0;
         const double log_sum = log_sum_exp(row);
         for (size_t j = 0; j < q.size(); ++j) loss += q[j] * (log_sum - row[j]);
-        return Values{loss};
+        return Values{static_cast<double>(loss)};
       });
     };
     report.expect("cross_entropy_rows of " + what, losses, want, tolerance,

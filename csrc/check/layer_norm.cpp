@@ -9,12 +9,13 @@ constexpr double kEps = 0.25;
 
 // A row with mean 0, and its rstd.
 std::pair<Values, double> normalised(Row row) {
-  double mean = 0, squares = 0;
-  for (double value : row) mean += value / static_cast<double>(row.size());
+  long double mean = 0, squares = 0;
+  for (double value : row) mean += value;
+  mean /= static_cast<long double>(row.size());
   for (double value : row) squares += (value - mean) * (value - mean);
-  const double rstd = 1 / std::sqrt(squares / static_cast<double>(row.size()) + kEps);
+  const double rstd = static_cast<double>(1 / std::sqrt(squares / static_cast<long double>(row.size()) + kEps));
   Values x;
-  for (double value : row) x.push_back((value - mean) * rstd);
+  for (double value : row) x.push_back(static_cast<double>((value - mean) * rstd));
   return {x, rstd};
 }
 
@@ -57,15 +58,16 @@ void check_layer_norm_backward(Report& report) {
     size_t at = 0;
     const Values of_a = over_rows(a.values(), shape.back(), [&](Row row) {
       const auto [x, rstd] = normalised(row);
-      double mean_h = 0, mean_hx = 0;
+      long double mean_h = 0, mean_hx = 0;
       for (size_t j = 0; j < n; ++j) {
-        mean_h += g[at + j] * w[j] / static_cast<double>(n);
-        mean_hx += g[at + j] * w[j] * x[j] / static_cast<double>(n);
+        mean_h += g[at + j] * w[j] / static_cast<long double>(n);
+        mean_hx += g[at + j] * w[j] * x[j] / static_cast<long double>(n);
         of_weight[j] += g[at + j] * x[j];
         of_bias[j] += g[at + j];
       }
       Values row_da;
-      for (size_t j = 0; j < n; ++j) row_da.push_back(rstd * (g[at + j] * w[j] - mean_h - x[j] * mean_hx));
+      for (size_t j = 0; j < n; ++j)
+        row_da.push_back(static_cast<double>(rstd * (g[at + j] * w[j] - mean_h - x[j] * mean_hx)));
       at += n;
       return row_da;
     });

@@ -8,10 +8,11 @@ namespace {
 
 // The mean of a row and Σ (x - mean)².
 std::pair<double, double> moments_of(Row row) {
-  double mean = 0, squares = 0;
-  for (double value : row) mean += value / static_cast<double>(row.size());
+  long double mean = 0, squares = 0;
+  for (double value : row) mean += value;
+  mean /= static_cast<long double>(row.size());
   for (double value : row) squares += (value - mean) * (value - mean);
-  return {mean, squares};
+  return {static_cast<double>(mean), static_cast<double>(squares)};
 }
 
 void check_var(Report& report) {

@@ -1,4 +1,5 @@
-// What the checks of kernels over the last axis share: shapes, and plain loops over the rows of values.
+// What the checks of kernels over the last axis share: shapes, and plain loops over the rows of values. Sums over rows
+// are taken in long double, so that they add no error of their own to a comparison in float64.
 #pragma once
 
 #include <algorithm>
@@ -25,9 +26,9 @@ Values over_rows(const Values& x, int64_t columns, const F& f) {
 
 inline double log_sum_exp(Row row) {
   const double most = *std::max_element(row.begin(), row.end());
-  double sum = 0;
-  for (double value : row) sum += std::exp(value - most);
-  return most + std::log(sum);
+  long double sum = 0;
+  for (double value : row) sum += std::exp(static_cast<long double>(value) - most);
+  return static_cast<double>(most + std::log(sum));
 }
 
 // body(dtype, layout, shape) for all of them that are not too many.

@@ -42,14 +42,12 @@ inline Vec<T> sum_row(int64_t n, Term&& term) {
   if (n % W != 0) total = select(lane_numbers<T>() >= static_cast<T>(W - n % W), term(n - W), total);
   for (int64_t begin = 0; begin + W <= n; begin += kRowChunk) {  // chunks keep the partial sums short
     const int64_t end = std::min(begin + kRowChunk, n);
-    Vec<T> sum{}, other{};
+    Vec<T> sums[4] = {};
     int64_t i = begin;
-    for (; i + 2 * W <= end; i += 2 * W) {
-      sum += term(i);
-      other += term(i + W);
-    }
-    if (i + W <= end) sum += term(i);
-    total += sum + other;
+    for (; i + 4 * W <= end; i += 4 * W)
+      for (int way = 0; way < 4; ++way) sums[way] += term(i + way * W);
+    for (; i + W <= end; i += W) sums[0] += term(i);
+    total += (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
   return sum_everywhere<T>(total);
 }

@@ -57,7 +57,7 @@ def cross_entropy(
             )
         )
     plain = weight is None and not label_smoothing and reduction == "mean" and ignore_index < 0
-    if plain and len(input.shape) == 2 and not _are_probabilities(input, target):
+    if plain and input.data.ndim == 2 and (target.data.ndim == 1 or not _are_probabilities(input, target)):
         try:
             # the gradient comes out of the same pass over the logits, so it is made now wherever backward() could ask
             if input.requires_grad and state.grad_enabled:
