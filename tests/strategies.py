@@ -29,8 +29,10 @@ def draw_call(data: st.DataObject, cases: Cases) -> tuple[Call, np.dtype, int]:
     return call, dtype, data.draw(st.integers(0, 2**32 - 1))
 
 
-def draw_layouts(data: st.DataObject, operands: list[Any], in_place: tuple[int, ...] = ()) -> list[Any]:
-    """The operands in drawn memory layouts; of those that are only read, some repeat a slice by a stride of 0."""
+def draw_layouts(
+    data: st.DataObject, operands: list[Any], in_place: tuple[int, ...] = (), repeats: bool = True
+) -> list[Any]:
+    """The operands in drawn memory layouts; if `repeats`, some that are only read repeat a slice by a stride of 0."""
     pick = Drawn(data)
 
     def laid(operand: Any, written: bool) -> Any:
@@ -39,7 +41,7 @@ def draw_layouts(data: st.DataObject, operands: list[Any], in_place: tuple[int, 
         if operand is None:
             return None
         out = lay(operand, pick.choice(LAYOUTS))
-        if out.ndim and out.size and not written and pick.choice((0, 0, 0, 1)):
+        if repeats and out.ndim and out.size and not written and pick.choice((0, 0, 0, 1)):
             out = repeat(out, pick.choice(range(out.ndim)))
         return out
 

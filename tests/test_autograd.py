@@ -61,7 +61,7 @@ def draw_vjp(data, name: str, exact: bool):
     call, dtype, seed = draw_call(data, cases.OPS[name])
     if dtype.kind != "f":
         dtype = np.dtype(np.float32)
-    operands = draw_layouts(data, call.fill(seed, dtype, exact))
+    operands = draw_layouts(data, call.fill(seed, dtype, exact), repeats=cases.OPS[name].repeats)
     with np.errstate(all="ignore"):
         results, _ = OPS[name].forward(REFERENCE.kernels, *operands, **call.attrs)
     outputs = results if isinstance(results, tuple) else (results,)

@@ -130,6 +130,7 @@ class Cases:
     error     the bound that real results keep; None: they have the reference's very bits (each result is rounded once)
     exact     whether integers make every partial result exact, so that backends must agree without any error
     in_place  operands that the call overwrites, and which count as its results
+    repeats   whether a vjp is tried on operands that repeat a slice by a stride of 0: no where that is a kink
     aliases   operands that `out` may be the very same view as
     oracle    oracle(torch, *tensors, **attrs) -> the result(s) by torch, for operations
     mistake   a call that must be refused, and in words; None for an operation that takes everything
@@ -142,6 +143,7 @@ class Cases:
     error: ErrorBound | None = None
     exact: bool = True
     in_place: tuple[int, ...] = ()
+    repeats: bool = True
     aliases: tuple[int, ...] = ()
     oracle: Callable[..., Any] | None = None
     mistake: Call | None = None

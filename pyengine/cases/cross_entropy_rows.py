@@ -69,7 +69,7 @@ def _error(
     distance = np.abs(logits - logits.max(axis=-1, keepdims=True))
     spread = np.log(np.exp(-distance).sum(axis=-1, keepdims=True))
     one = log_sum_error(spread, classes) + (2 * np.sqrt(classes) + 8) * (distance + spread)
-    if target.dtype == np.int64 and label_smoothing == 0:
+    if target.dtype == np.int64:  # classes that are not the label's and rows that are ignored are not looked at
         one = np.where(q == 0, 0, one)
     return (q * one).sum(axis=-1), (2 * np.sqrt(classes) + 4) * q.sum(axis=-1)
 
