@@ -29,6 +29,7 @@
 #include "kernels/sgd.h"
 #include "kernels/softmax.h"
 #include "kernels/sort.h"
+#include "kernels/unary.h"
 
 namespace pe {
 
@@ -56,6 +57,7 @@ void for_each_kernel(Visitor&& visit) {
   for_each_join_kernel(visit);
   for_each_sort_kernel(visit);
   for_each_dropout_kernel(visit);
+  for_each_unary_kernel(visit);
 }
 
 }  // namespace pe

@@ -22,3 +22,4 @@ from .reference.rmsprop import *
 from .reference.sgd import *
 from .reference.softmax import *
 from .reference.sort import *
+from .reference.unary import *

@@ -9,12 +9,13 @@ from .joining import cat, concat, concatenate, roll, stack
 from .tensor import Tensor
 
 __all__ = [
-    "all", "amax", "amin", "any", "argmax", "argmin", "argsort", "cat", "chunk", "concat", "concatenate", "cumsum",
-    "diag", "diagonal", "exp", "flatten", "flip", "gather", "index_add", "index_select", "log_softmax", "logsumexp",
-    "masked_select", "matmul", "max", "mean", "min", "movedim", "narrow", "nonzero", "permute", "prod", "ravel",
-    "relu", "repeat_interleave", "reshape", "roll", "scatter", "scatter_add", "select", "softmax", "sort", "split",
-    "square", "squeeze", "stack", "std", "sum", "swapaxes", "t", "take", "tile", "topk", "transpose", "tril", "triu",
-    "unbind", "unflatten", "unsqueeze", "var",
+    "abs", "all", "amax", "amin", "any", "argmax", "argmin", "argsort", "cat", "ceil", "chunk", "concat",
+    "concatenate", "cos", "cumsum", "diag", "diagonal", "erf", "exp", "expm1", "flatten", "flip", "floor", "gather",
+    "index_add", "index_select", "log", "log1p", "log_softmax", "logsumexp", "masked_select", "matmul", "max",
+    "mean", "min", "movedim", "narrow", "nonzero", "permute", "prod", "ravel", "reciprocal", "relu",
+    "repeat_interleave", "reshape", "roll", "round", "rsqrt", "scatter", "scatter_add", "select", "sigmoid", "sign",
+    "sin", "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sum", "swapaxes", "t", "take",
+    "tanh", "tile", "topk", "transpose", "tril", "triu", "trunc", "unbind", "unflatten", "unsqueeze", "var",
 ]  # fmt: skip
 
 # elementwise
@@ -53,6 +54,25 @@ softmax = Tensor.softmax
 std = Tensor.std
 sum = Tensor.sum
 var = Tensor.var
+
+# unary
+abs = Tensor.abs
+ceil = Tensor.ceil
+cos = Tensor.cos
+erf = Tensor.erf
+expm1 = Tensor.expm1
+floor = Tensor.floor
+log = Tensor.log
+log1p = Tensor.log1p
+reciprocal = Tensor.reciprocal
+round = Tensor.round
+rsqrt = Tensor.rsqrt
+sigmoid = Tensor.sigmoid
+sign = Tensor.sign
+sin = Tensor.sin
+sqrt = Tensor.sqrt
+tanh = Tensor.tanh
+trunc = Tensor.trunc
 
 # views
 permute = Tensor.permute

@@ -22,6 +22,7 @@ from .methods import (
     MatmulMethods,
     ReduceMethods,
     SortMethods,
+    UnaryMethods,
     ViewMethods,
 )
 from .ops.copy import COPY
@@ -40,6 +41,7 @@ class Tensor(
     MatmulMethods,
     ReduceMethods,
     SortMethods,
+    UnaryMethods,
     ViewMethods,
 ):
     """A multi-dimensional array that can be differentiated. Make one with `pe.tensor`.

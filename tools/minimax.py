@@ -1,4 +1,4 @@
-"""The coefficients of csrc/cpu/vec_math.h and vec_activations.h: polynomials with the least relative error.
+"""The coefficients of csrc/cpu/vec_math.h, vec_trig.h and vec_activations.h: polynomials with the least relative error.
 
     pip install mpmath
     python tools/minimax.py             every table
@@ -98,6 +98,8 @@ NEVER_ZERO = mp.mpf(10) ** -12  # keeps a weight that vanishes at 0 usable
 HALF_LN2 = mp.log(2) / 2 * mp.mpf("1.001")
 exp_rest = series(lambda k: 1 / mp.factorial(k + 2))
 atanh_rest = series(lambda k: mp.mpf(2) / (2 * k + 3))
+sin_rest = series(lambda k: mp.mpf(-1) ** (k + 1) / mp.factorial(2 * k + 3))
+cos_rest = series(lambda k: mp.mpf(-1) ** k / mp.factorial(2 * k + 4))
 erf_rest = series(lambda k: 2 / mp.sqrt(mp.pi) * (-1) ** k / (mp.factorial(k) * (2 * k + 1)) - (1 if k == 0 else 0))
 
 TABLES = {
@@ -109,6 +111,10 @@ TABLES = {
         {np.float32: 5, np.float64: 10},
     ),
     "log": Table(atanh_rest, lambda z: z / 2 + NEVER_ZERO**3, 0, (mp.sqrt(2) - 1) ** 4, {np.float32: 4, np.float64: 7}),
+    "sin": Table(sin_rest, lambda z: z / (1 + z * sin_rest(z)) + NEVER_ZERO**3, 0, mp.pi**2 / 16, {np.float64: 6}),
+    "cos": Table(
+        cos_rest, lambda z: z**2 / (1 - z / 2 + z**2 * cos_rest(z)) + NEVER_ZERO**3, 0, mp.pi**2 / 16, {np.float64: 6}
+    ),
     "erf": Table(erf_rest, lambda z: 1 / (1 + erf_rest(z)), 0, 1, {np.float32: 7, np.float64: 12}),
     "log erfc to 4": Table(lambda x: mp.log(mp.erfc(x)), lambda x: mp.erfc(x) / mp.erf(x), 1, 4, {np.float32: 7}),
     "log erfc to 6": Table(lambda x: mp.log(mp.erfc(x)), lambda x: mp.erfc(x) / mp.erf(x), 1, 6, {np.float64: 18}),

@@ -2,8 +2,7 @@
 //
 // Most do 1 FLOP for 2 or 3 elements moved and run at the speed of memory; what there is to gain lies in the walk over
 // the arrays (elementwise.h), not here. int64 computes as uint64: its overflow wraps by definition, as NumPy's does.
-#include "cpu/elementwise.h"
-
+#include "cpu/by_dtype.h"
 #include "cpu/vec_math.h"
 #include "kernels.h"
 
@@ -74,29 +73,10 @@ struct Square {
   }
 };
 
-template <class T, class>
-using Repeat = T;
-
-// One functor on the dtypes that a kernel computes in, inputs and output alike.
-template <class F, class... Ins>
-void floats(const char* kernel, const F& f, Out out, const Ins&... ins) {
-  switch (out.dtype) {
-    case DType::f32:
-      return cpu::elementwise<float, Repeat<float, Ins>...>(f, out, ins...);
-    case DType::f64:
-      return cpu::elementwise<double, Repeat<double, Ins>...>(f, out, ins...);
-    default:
-      throw DTypeError(std::string(kernel) + ": needs float32 or float64, not " + name(out.dtype));
-  }
-}
-
-template <class F, class... Ins>
-void numbers(const char* kernel, const F& f, Out out, const Ins&... ins) {
-  if (out.dtype == DType::i64) return cpu::elementwise<uint64_t, Repeat<uint64_t, Ins>...>(f, out, ins...);
-  floats(kernel, f, out, ins...);
-}
-
 }  // namespace
+
+using cpu::floats;
+using cpu::numbers;
 
 void add(In a, In b, Out out) { numbers("add", Add{}, out, a, b); }
 void sub(In a, In b, Out out) { numbers("sub", Sub{}, out, a, b); }

@@ -23,6 +23,7 @@ from . import (
     sgd,
     softmax,
     sort,
+    unary,
     views,
 )
 from .case import Call, Cases, Operand, Pick, RandomPick
@@ -51,6 +52,7 @@ _MODULES = (
     join,
     sort,
     dropout,
+    unary,
 )
 
 KERNELS: dict[str, Cases] = {cases.name: cases for module in _MODULES for cases in module.KERNELS}

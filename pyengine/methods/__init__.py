@@ -11,6 +11,7 @@ from .join import JoinMethods
 from .matmul import MatmulMethods
 from .reduce import ReduceMethods
 from .sort import SortMethods
+from .unary import UnaryMethods
 from .views import ViewMethods
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "MatmulMethods",
     "ReduceMethods",
     "SortMethods",
+    "UnaryMethods",
     "ViewMethods",
 ]

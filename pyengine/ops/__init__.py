@@ -18,6 +18,7 @@ from . import (
     reduce,
     softmax,
     sort,
+    unary,
     views,
 )
 from .op import Op, Spec
@@ -43,6 +44,7 @@ OPS: dict[str, Op] = {
         join,
         sort,
         dropout,
+        unary,
     )
     for op in module.OPS
 }

@@ -30,6 +30,7 @@ from . import (
     sgd,
     softmax,
     sort,
+    unary,
 )
 
 MODULES: tuple[ModuleType, ...] = (
@@ -55,6 +56,7 @@ MODULES: tuple[ModuleType, ...] = (
     join,
     sort,
     dropout,
+    unary,
 )
 
 
