@@ -38,6 +38,8 @@ def full(
 ) -> Tensor:
     """A tensor with every element `fill_value`; its dtype follows the value unless given.
 
+    ValueError for a negative length, TypeError for a dtype that tensors do not have.
+
     >>> full((2, 2), 7.0)
     tensor([[7., 7.],
             [7., 7.]])
@@ -76,7 +78,7 @@ def ones(*shape: Any, dtype: Any = dtypes.float32, **options: Any) -> Tensor:
 def arange(
     start: float, end: float | None = None, step: float = 1, dtype: Any = None, device: "str | Device | None" = None
 ) -> Tensor:
-    """start, start+step, … below `end`; with one argument 0 up to it.
+    """start, start+step, … below `end`; with one argument 0 up to it. ValueError for a step of 0.
 
     >>> arange(3)
     tensor([0, 1, 2])
@@ -131,7 +133,7 @@ def from_numpy(array: np.ndarray[Any, Any], device: "str | Device | None" = None
 def linspace(
     start: float, end: float, steps: int, dtype: Any = dtypes.float32, device: "str | Device | None" = None
 ) -> Tensor:
-    """`steps` numbers from `start` to `end`, both included, at equal distances.
+    """`steps` numbers from `start` to `end`, both included, at equal distances. ValueError for negative `steps`.
 
     >>> linspace(0, 1, 5)
     tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
@@ -142,7 +144,7 @@ def linspace(
 
 
 def eye(n: int, m: int | None = None, dtype: Any = dtypes.float32, device: "str | Device | None" = None) -> Tensor:
-    """The matrix of n rows and m (default n) columns with ones on its diagonal.
+    """The matrix of n rows and m (default n) columns with ones on its diagonal. ValueError for a negative length.
 
     >>> eye(2)
     tensor([[1., 0.],
@@ -154,7 +156,7 @@ def eye(n: int, m: int | None = None, dtype: Any = dtypes.float32, device: "str 
 
 
 def empty(*shape: Any, dtype: Any = dtypes.float32, device: "str | Device | None" = None) -> Tensor:
-    """A tensor whose elements are whatever the memory held.
+    """A tensor whose elements are whatever the memory held. ValueError for a negative length.
 
     >>> empty(2, 3).shape
     (2, 3)

@@ -9,7 +9,7 @@ from .tensor import Tensor
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """The tensors one after the other along `dim`; their other axes are as long as each other's.
+    """The tensors one after the other along `dim`; their other axes are as long as each other's, else ValueError.
 
     >>> import pyengine as pe
     >>> cat([pe.ones(2), pe.zeros(1)])
@@ -25,7 +25,7 @@ concat = concatenate = cat
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """The tensors, all of one shape, along a new axis `dim`.
+    """The tensors along a new axis `dim`; ValueError where they are not of one shape, or none are given.
 
     >>> import pyengine as pe
     >>> stack([pe.ones(2), pe.zeros(2)], dim=1)

@@ -81,6 +81,8 @@ class _RecordingKernels:
 def record(step: Callable[[], Any]) -> Recording:
     """Run `step` once and note every kernel call, the backward pass and the optimizer's included.
 
+    RuntimeError inside another recording.
+
     >>> import pyengine as pe
     >>> x = pe.ones(2, 3)
     >>> record(lambda: (x + x).sum()).print()

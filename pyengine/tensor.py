@@ -49,6 +49,8 @@ class Tensor(
     data           the array: `numpy.ndarray` on a CPU; share it at your own risk
     grad           after `backward()`, the gradient with respect to this tensor, a tensor of its shape; None before
     requires_grad  whether operations on it are tracked
+    Operations compute in float32 or float64, some in int64 and bool, and raise TypeError for other dtypes, ValueError
+    for shapes that do not fit, IndexError for positions that do not exist; the message names all of them.
 
     >>> import pyengine as pe
     >>> x = pe.tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -90,11 +92,21 @@ class Tensor(
         return self.node is None
 
     def size(self, dim: int | None = None) -> Any:
-        """The shape, or the length of one axis."""
+        """The shape, or the length of one axis.
+
+        >>> import pyengine as pe
+        >>> pe.zeros(2, 3).size(), pe.zeros(2, 3).size(-1)
+        ((2, 3), 3)
+        """
         return self.shape if dim is None else self.shape[dim]
 
     def numel(self) -> int:
-        """The number of elements."""
+        """The number of elements.
+
+        >>> import pyengine as pe
+        >>> pe.zeros(2, 3).numel()
+        6
+        """
         return self.data.size
 
     def __len__(self) -> int:
@@ -115,7 +127,14 @@ class Tensor(
     # --- leaving the graph
 
     def numpy(self) -> Array:
-        """The data as a NumPy array, sharing its memory. RuntimeError where gradients would be lost silently."""
+        """The data as a NumPy array, sharing its memory. RuntimeError where gradients would be lost silently.
+
+        >>> import pyengine as pe
+        >>> x = pe.zeros(2)
+        >>> x.numpy()[0] = 5.0
+        >>> x
+        tensor([5., 0.])
+        """
         if self.requires_grad:
             raise RuntimeError("numpy(): this tensor is tracked for gradients; use x.detach().numpy()")
         return self.data
@@ -124,7 +143,12 @@ class Tensor(
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def item(self) -> Any:
-        """The one element as a Python number; ValueError where there are more or none."""
+        """The one element as a Python number; ValueError where there are more or none.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([2.5]).item()
+        2.5
+        """
         if self.data.size != 1:
             raise ValueError(f"item(): only a tensor of one element is a number; this one has shape {self.shape}")
         return self.data.item()
@@ -139,13 +163,25 @@ class Tensor(
         return bool(self.item())
 
     def detach(self) -> "Tensor":
-        """The same data without history; writes in place are seen by both."""
+        """The same data without history; writes in place are seen by both.
+
+        >>> import pyengine as pe
+        >>> x = pe.ones(2, requires_grad=True)
+        >>> (x * 2).detach().requires_grad
+        False
+        """
         out = wrap(self.data, self.device)
         share_version(out, self)
         return out
 
     def clone(self) -> "Tensor":
-        """A copy, in the graph: gradients flow back through it."""
+        """A copy, in the graph: gradients flow back through it.
+
+        >>> import pyengine as pe
+        >>> x = pe.ones(2)
+        >>> x.clone().mul_(2.0), x
+        (tensor([2., 2.]), tensor([1., 1.]))
+        """
         return self._cast(self.dtype)
 
     # --- arithmetic
@@ -251,6 +287,8 @@ class Tensor(
     def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> "HookHandle":
         """Call `hook(gradient)` in each backward pass, when this tensor's gradient is complete; it may return another.
 
+        RuntimeError for a tensor that requires no gradient.
+
         >>> import pyengine as pe
         >>> x = pe.ones(2, requires_grad=True)
         >>> handle = x.register_hook(lambda g: g * 10)
@@ -264,7 +302,17 @@ class Tensor(
         return HookHandle(self.node or self, hook)
 
     def retain_grad(self) -> None:
-        """Keep the gradient of this computed tensor in `.grad` too; leaves keep theirs anyway."""
+        """Keep the gradient of this computed tensor in `.grad` too; leaves keep theirs anyway.
+
+        RuntimeError for a computed tensor that requires no gradient.
+
+        >>> import pyengine as pe
+        >>> y = pe.ones(2, requires_grad=True) * 3.0
+        >>> y.retain_grad()
+        >>> y.sum().backward()
+        >>> y.grad
+        tensor([1., 1.])
+        """
         if self.node is not None:
             me = weakref.ref(self)
 
@@ -276,7 +324,14 @@ class Tensor(
             self.register_hook(keep)
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
-        """Start or stop tracking operations on this leaf."""
+        """Start or stop tracking operations on this leaf.
+
+        RuntimeError for a computed tensor, TypeError for one that is not of floats.
+
+        >>> import pyengine as pe
+        >>> pe.ones(2).requires_grad_()
+        tensor([1., 1.], requires_grad=True)
+        """
         if self.node is not None:
             raise RuntimeError("requires_grad_(): only a leaf can be switched; this tensor was computed. Use detach()")
         if requires_grad and not dtypes.is_float(self.dtype):
@@ -292,6 +347,8 @@ class Tensor(
         gradient      the upstream gradient, of this tensor's shape; may be left out for a single number
         retain_graph  keep the saved values for another backward (default: only under create_graph)
         create_graph  make gradients differentiable themselves
+        RuntimeError where nothing is tracked, where the graph was freed by an earlier backward, and where a saved value
+        was changed in place; ValueError where `gradient` is missing or does not fit.
 
         >>> import pyengine as pe
         >>> x = pe.tensor(3.0, requires_grad=True)

@@ -10,7 +10,22 @@ from ..tensor import Tensor
 
 
 class Context:
-    """What a `Function` keeps from its forward for its backward: `save_for_backward`, and any attribute you set."""
+    """What a `Function` keeps from its forward for its backward: `save_for_backward`, and any attribute you set.
+
+    >>> import pyengine as pe
+    >>> class Scale(Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x, factor):
+    ...         ctx.factor = factor
+    ...         return x * factor
+    ...     @staticmethod
+    ...     def backward(ctx, grad):
+    ...         return grad * ctx.factor, None
+    >>> x = pe.ones(2, requires_grad=True)
+    >>> Scale.apply(x, 3.0).sum().backward()
+    >>> x.grad
+    tensor([3., 3.])
+    """
 
     def __init__(self) -> None:
         self._saved: tuple[Tensor | None, ...] = ()
@@ -22,7 +37,7 @@ class Context:
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """What `save_for_backward` was given."""
+        """What `save_for_backward` was given; RuntimeError where one was changed in place since."""
         for i, tensor in enumerate(self._saved):
             if tensor is not None and tensor.version is not None and tensor.version.time > self._time:
                 raise RuntimeError(f"saved_tensors[{i}] was changed in place after it was saved for the backward pass")
@@ -35,6 +50,8 @@ class Function:
     forward(ctx, *args) computes with tensors, untracked, and returns a tensor or a tuple of them.
     backward(ctx, *grads) gets one gradient for each output and returns one for each argument of forward, None for those
     that are not tensors.
+    TypeError where forward returns no tensor; ValueError, in the backward pass, for a wrong number of gradients or one
+    of a wrong shape.
 
     >>> import pyengine as pe
     >>> class Cube(Function):

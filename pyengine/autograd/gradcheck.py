@@ -21,7 +21,8 @@ def gradcheck(
 
     Draws a random direction v for the inputs and a random upstream u for the outputs and compares
     u·(f(x+εv) - f(x-εv))/2ε with v·(the gradient of u·f): one comparison sees every entry of every gradient. Inputs
-    must be float64 (in float32 the difference would be rounding noise) and away from kinks.
+    of any shape must be float64 (in float32 the difference would be rounding noise) and away from kinks. TypeError for
+    another dtype, ValueError where none requires a gradient.
 
     >>> import pyengine as pe
     >>> gradcheck(lambda x: x * x, [pe.tensor([1.0, -2.0], dtype="float64", requires_grad=True)])

@@ -21,7 +21,14 @@ def no_grad() -> Any:
 
 
 def enable_grad() -> Any:
-    """A block in which operations are tracked, also inside `no_grad()`."""
+    """A block in which operations are tracked, also inside `no_grad()`.
+
+    >>> import pyengine as pe
+    >>> w = pe.ones(2, requires_grad=True)
+    >>> with no_grad(), enable_grad():
+    ...     (w * 2).requires_grad
+    True
+    """
     return grad_mode(True)
 
 
@@ -45,6 +52,7 @@ def grad(
     """The gradients of `outputs` with respect to `inputs`, leaves or computed, without touching any `.grad`.
 
     None stands for an input on which no output depends. With create_graph the gradients can be differentiated again.
+    ValueError for an input that requires no gradient, and where grad_outputs do not match the outputs.
 
     >>> import pyengine as pe
     >>> x = pe.tensor(2.0, requires_grad=True)

@@ -30,9 +30,13 @@ def _fetch(dataset: Any, indices: Indices, collate_fn: Callable[[list[Any]], Any
 def default_collate(samples: Sequence[Any]) -> Any:
     """Samples of the same make as one batch: tensors, arrays and numbers stacked, tuples and dicts entry by entry.
 
+    ValueError for samples of different shapes or numbers of entries, and for none.
+
     >>> default_collate([(0.5, 1), (1.5, 2)])
     (tensor([0.5, 1.5]), tensor([1, 2]))
     """
+    if not samples:
+        raise ValueError("DataLoader: a batch of no samples; the sampler gave no numbers for it")
     first = samples[0]
     if isinstance(first, tuple | list):
         lengths = {len(sample) for sample in samples}

@@ -91,6 +91,9 @@ class TensorDataset:
 class Subset:
     """Some samples of a data set: sample i is `dataset[indices[i]]`.
 
+    IndexError for an index outside of the data set, TypeError for one that is no whole number, ValueError where the
+    indices are no flat list.
+
     >>> import numpy as np
     >>> odd = Subset(TensorDataset(np.arange(10)), [1, 3, 5, 7, 9])
     >>> len(odd), odd[1]
@@ -121,7 +124,7 @@ class Subset:
 
 
 class ConcatDataset:
-    """Data sets one after the other, numbered through.
+    """Data sets one after the other, numbered through. ValueError where there are none.
 
     >>> import numpy as np
     >>> both = ConcatDataset([TensorDataset(np.arange(3)), TensorDataset(np.arange(10, 12))])

@@ -25,7 +25,8 @@ class DataLoader:
     sampler        gives the numbers of the samples in their order, instead of shuffle
     batch_sampler  gives the numbers of each batch, instead of batch_size, shuffle, sampler and drop_last
     prefetch       how many batches a thread prepares ahead; 0 is none, right where the data are in memory
-    ValueError where there is nothing to load: an empty data set, or drop_last with too few samples for one batch.
+    ValueError where there is nothing to load: an empty data set, or drop_last with too few samples for one batch; for a
+    batch_size below 1; and for two sources of order at once. TypeError where an iterable data set is given one.
 
     `state_dict()` between two batches, and `load_state_dict()` in another process, continue with the very next batch.
 

@@ -57,6 +57,11 @@ def load_mnist(
     Images are float32 in [0, 1], labels 0 to 9. They are kept as bytes: 55 MB in all.
     FileNotFoundError where data_dir lacks the files, ValueError where one is damaged, DownloadError.
 
+    >>> load_mnist("an/empty/folder")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: an/empty/folder: not the files of mnist; missing are train-images-idx3-ubyte.gz, ...
+
     Credit: Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits"; CC BY-SA 3.0.
     """
     return _load(MNIST, data_dir, flatten, url)
@@ -66,6 +71,13 @@ def load_fashion_mnist(
     data_dir: str | Path | None = None, flatten: bool = True, url: str | None = None
 ) -> tuple[PixelDataset, PixelDataset]:
     """Fashion-MNIST's articles of clothing, in the form of MNIST: see `load_mnist`. The folder is `fashion-mnist`.
+
+    FileNotFoundError where data_dir lacks the files, ValueError where one is damaged, DownloadError.
+
+    >>> load_fashion_mnist("an/empty/folder")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: an/empty/folder: not the files of fashion-mnist; missing are ...
 
     Credit: H. Xiao, K. Rasul and R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning
     Algorithms" (2017); MIT licence.

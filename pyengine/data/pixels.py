@@ -20,6 +20,7 @@ class PixelDataset:
     flatten  samples of shape (channels · height · width,), for linear layers; otherwise (channels, height, width)
     white    the byte that becomes 1
     device   where the batches are
+    ValueError for images of another dtype or shape, and for labels that are not one for each.
 
     >>> dataset = PixelDataset(np.full((3, 2, 2), 51, np.uint8), np.arange(3))
     >>> dataset[2]

@@ -50,6 +50,7 @@ class RandomSampler:
     replacement  draw each time from all, so that some come up twice and some not
     num_samples  how many, by default as many as there are
     seed         fixes the orders; without one, and without a generator, `pe.manual_seed` does
+    ValueError for more samples than there are, unless with replacement.
 
     >>> sorted(RandomSampler("abcd", seed=0))
     [0, 1, 2, 3]
@@ -85,6 +86,8 @@ class RandomSampler:
 
 class WeightedRandomSampler:
     """Samples drawn with replacement, each with a chance in proportion to its weight: to balance rare classes.
+
+    ValueError for weights that are negative, not finite, or all 0.
 
     >>> set(WeightedRandomSampler([0.0, 1.0, 1.0], num_samples=100, seed=0))
     {1, 2}

@@ -24,6 +24,15 @@ class Splits:
     encoder       makes inputs of further rows of a table; None otherwise
     target_scale  (mean, std) that targets were centred and divided by; (0, 1) where they were not
     notes         lines that say what was found and done
+
+    >>> import pathlib, tempfile
+    >>> from pyengine.data import load_and_split_dataset
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "sums.csv")
+    ...     _ = path.write_text("a,b,sum\\n" + "".join(f"{i}.5,{i % 3},{i + i % 3}.5\\n" for i in range(40)))
+    ...     splits = load_and_split_dataset(path, splits=[0.5, 0.25, 0.25], target="sum", task="regression")
+    >>> splits.features, [len(part) for part in splits]
+    (('a', 'b'), [20, 10, 10])
     """
 
     parts: tuple[Subset, ...]

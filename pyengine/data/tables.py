@@ -43,6 +43,8 @@ class TableOptions:
 class TextDataset:
     """Texts and their labels: sample i is `(texts[i], label)`, the label an int; a batch is a list and a tensor.
 
+    ValueError where they are not equally many.
+
     >>> from pyengine.data import DataLoader
     >>> next(iter(DataLoader(TextDataset(["fine", "dull"], [1, 0]), batch_size=2)))
     (['fine', 'dull'], tensor([1, 0]))

@@ -28,11 +28,21 @@ class ConvertMethods(Value):
         return self.to(dtypes.float32)
 
     def double(self) -> "Tensor":
-        """This tensor in float64."""
+        """This tensor in float64.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([1, 2]).double()
+        tensor([1., 2.], dtype=float64)
+        """
         return self.to(dtypes.float64)
 
     def half(self) -> "Tensor":
-        """This tensor in float16, which is stored and cast but not computed with."""
+        """This tensor in float16, which is stored and cast but not computed with.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([0.1]).half().float()
+        tensor([0.09997559])
+        """
         return self.to(dtypes.float16)
 
     def long(self) -> "Tensor":
@@ -45,7 +55,12 @@ class ConvertMethods(Value):
         return self.to(dtypes.int64)
 
     def int(self) -> "Tensor":
-        """This tensor in int32; floats lose their fraction."""
+        """This tensor in int32; floats lose their fraction.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([1.9, -1.9]).int()
+        tensor([ 1, -1], dtype=int32)
+        """
         return self.to(dtypes.int32)
 
     def bool(self) -> "Tensor":
@@ -58,7 +73,12 @@ class ConvertMethods(Value):
         return self.to(dtypes.bool_)
 
     def type_as(self, other: "Tensor") -> "Tensor":
-        """This tensor in the dtype and on the device of `other`."""
+        """This tensor in the dtype and on the device of `other`.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([1, 2]).type_as(pe.zeros(1))
+        tensor([1., 2.])
+        """
         return self.to(other.dtype, other.device)
 
     def tolist(self) -> Any:
@@ -80,11 +100,21 @@ class ConvertMethods(Value):
         return self.ndim
 
     def nelement(self) -> Any:
-        """The number of elements."""
+        """The number of elements.
+
+        >>> import pyengine as pe
+        >>> pe.zeros(2, 3).nelement()
+        6
+        """
         return self.data.size
 
     def element_size(self) -> Any:
-        """The bytes that an element takes."""
+        """The bytes that an element takes.
+
+        >>> import pyengine as pe
+        >>> pe.zeros(2, 3).element_size()
+        4
+        """
         return self.data.itemsize
 
     def stride(self, dim: Any = None) -> Any:
@@ -107,5 +137,10 @@ class ConvertMethods(Value):
         return self.data.flags.c_contiguous
 
     def is_floating_point(self) -> Any:
-        """Whether the elements are real numbers."""
+        """Whether the elements are real numbers.
+
+        >>> import pyengine as pe
+        >>> pe.zeros(2).is_floating_point(), pe.arange(2).is_floating_point()
+        (True, False)
+        """
         return dtypes.is_float(self.dtype)

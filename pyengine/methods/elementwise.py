@@ -15,7 +15,12 @@ class ElementwiseMethods(Value):
     __slots__ = ()
 
     def relu(self) -> "Tensor":
-        """max(x, 0) for each element."""
+        """max(x, 0) for each element; NaN stays.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([-1.0, 2.0]).relu()
+        tensor([0., 2.])
+        """
         return apply(RELU, (self,))
 
     def exp(self) -> "Tensor":

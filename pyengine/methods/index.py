@@ -122,7 +122,7 @@ class IndexMethods(InplaceMethods, ViewMethods):
         return self._replace("scatter_", self.scatter(dim, index, src))
 
     def scatter_add(self, dim: int, index: "Tensor", src: "Tensor") -> "Tensor":
-        """A copy with `src` added at the positions `index` along `dim`; the sums have the same bits on every run.
+        """A copy with `src` added at the positions `index` along the axis `dim`; the same bits on every run.
 
         >>> import pyengine as pe
         >>> pe.zeros(3).scatter_add(0, pe.tensor([0, 2, 2]), pe.tensor([1.0, 2.0, 3.0]))
@@ -141,7 +141,7 @@ class IndexMethods(InplaceMethods, ViewMethods):
         return self._replace("scatter_add_", self.scatter_add(dim, index, src))
 
     def index_select(self, dim: int, index: "Tensor") -> "Tensor":
-        """The slices along `dim` at the positions `index`, one axis of int64.
+        """The slices along `dim` at the positions `index`, one axis of int64; ValueError for more.
 
         >>> import pyengine as pe
         >>> pe.tensor([[1, 2], [3, 4], [5, 6]]).index_select(0, pe.tensor([2, 0]))
@@ -186,6 +186,8 @@ class IndexMethods(InplaceMethods, ViewMethods):
 
     def nonzero(self) -> "Tensor":
         """The positions of all elements that are not 0, a row each: (count, axes), int64. Waits for the data.
+
+        ValueError for a tensor without axes.
 
         >>> import pyengine as pe
         >>> pe.tensor([[0.0, 3.0], [4.0, 0.0]]).nonzero()

@@ -32,7 +32,7 @@ class JoinMethods(ViewMethods):
         return self._view(GETITEM, {"index": encode_index((*(slice(None),) * axis, *entries))})
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> "Tensor":
-        """The axes start_dim to end_dim (included) as one.
+        """The axes start_dim to end_dim (included) as one. ValueError where they are the wrong way round.
 
         >>> import pyengine as pe
         >>> pe.zeros(2, 3, 4).flatten(1).shape
@@ -46,11 +46,16 @@ class JoinMethods(ViewMethods):
         return self.reshape(*self.shape[:first], size(self.shape[first : last + 1]), *self.shape[last + 1 :])
 
     def ravel(self) -> "Tensor":
-        """All axes as one."""
+        """All axes as one.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([[1, 2], [3, 4]]).ravel()
+        tensor([1, 2, 3, 4])
+        """
         return self.reshape(-1)
 
     def unflatten(self, dim: int, sizes: tuple[int, ...]) -> "Tensor":
-        """One axis as several of these lengths, one of which may be -1.
+        """One axis as several of these lengths, one of which may be -1. ValueError where they do not fit.
 
         >>> import pyengine as pe
         >>> pe.zeros(2, 12).unflatten(1, (3, -1)).shape
@@ -86,7 +91,7 @@ class JoinMethods(ViewMethods):
         return self.reshape([*self.shape[:axis], 1, *self.shape[axis:]])
 
     def movedim(self, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> "Tensor":
-        """Axes moved to other places; the others keep their order.
+        """Axes moved to other places; the others keep their order. ValueError for unequal numbers.
 
         >>> import pyengine as pe
         >>> pe.zeros(2, 3, 4).movedim(0, -1).shape
@@ -102,29 +107,58 @@ class JoinMethods(ViewMethods):
         return self.permute(order)
 
     def swapaxes(self, axis0: int, axis1: int) -> "Tensor":
-        """Two axes exchanged; `transpose` by NumPy's name."""
+        """Two axes exchanged; `transpose` by NumPy's name.
+
+        >>> import pyengine as pe
+        >>> pe.zeros(2, 3, 4).swapaxes(0, 2).shape
+        (4, 3, 2)
+        """
         return self.transpose(axis0, axis1)
 
     def t(self) -> "Tensor":
-        """A matrix transposed; `T` as PyTorch has it."""
+        """A matrix transposed; `T` as PyTorch has it. ValueError for more than two axes.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([[1, 2], [3, 4]]).t()
+        tensor([[1, 3],
+                [2, 4]])
+        """
         return self.T
 
     def expand_as(self, other: "Tensor") -> "Tensor":
-        """`expand` to the shape of `other`."""
+        """`expand` to the shape of `other`.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([1, 2]).expand_as(pe.zeros(2, 2))
+        tensor([[1, 2],
+                [1, 2]])
+        """
         return self.expand(other.shape)
 
     def view_as(self, other: "Tensor") -> "Tensor":
-        """`reshape` to the shape of `other`."""
+        """`reshape` to the shape of `other`.
+
+        >>> import pyengine as pe
+        >>> pe.arange(4).view_as(pe.zeros(2, 2))
+        tensor([[0, 1],
+                [2, 3]])
+        """
         return self.reshape(other.shape)
 
     reshape_as = view_as
 
     def contiguous(self) -> "Tensor":
-        """The same elements in the order of the indices in memory: itself where they are so already, else a copy."""
+        """The same elements in the order of the indices in memory: itself where they are so already, else a copy.
+
+        >>> import pyengine as pe
+        >>> x = pe.zeros(2, 3)
+        >>> x.contiguous() is x, x.T.contiguous().stride()
+        (True, (2, 1))
+        """
         return self if self.data.flags.c_contiguous else self.clone()  # type: ignore[return-value]
 
     def narrow(self, dim: int, start: int, length: int) -> "Tensor":
-        """`length` elements along `dim` from `start` on.
+        """`length` elements along `dim` from `start` on. IndexError where there are not so many.
 
         >>> import pyengine as pe
         >>> pe.arange(5).narrow(0, 1, 3)
@@ -137,7 +171,12 @@ class JoinMethods(ViewMethods):
         return self._select(axis, slice(first, first + length))
 
     def select(self, dim: int, index: int) -> "Tensor":
-        """The part at one position of an axis, which goes away."""
+        """The part at one position of an axis, which goes away. IndexError for a position outside.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([[1, 2], [3, 4]]).select(1, 0)
+        tensor([1, 3])
+        """
         return self._select(normalize_axes("select", dim, self.ndim)[0], index)
 
     def unbind(self, dim: int = 0) -> tuple["Tensor", ...]:
@@ -152,6 +191,8 @@ class JoinMethods(ViewMethods):
 
     def split(self, split_size: int | list[int] | tuple[int, ...], dim: int = 0) -> tuple["Tensor", ...]:
         """Parts along `dim`: of `split_size` each, the last maybe shorter, or of the given lengths.
+
+        ValueError where lengths do not add up to the axis, or a size is below 1.
 
         >>> import pyengine as pe
         >>> pe.arange(5).split(2)
@@ -173,6 +214,8 @@ class JoinMethods(ViewMethods):
     def chunk(self, chunks: int, dim: int = 0) -> tuple["Tensor", ...]:
         """`chunks` parts along `dim` of one length, the last maybe shorter; fewer where there is not enough.
 
+        ValueError for fewer than one part.
+
         >>> import pyengine as pe
         >>> [len(part) for part in pe.arange(7).chunk(3)]
         [3, 3, 1]
@@ -184,6 +227,8 @@ class JoinMethods(ViewMethods):
 
     def repeat(self, *sizes: Any) -> "Tensor":
         """A copy laid out so many times along each axis; more counts than axes put new axes in front.
+
+        ValueError for fewer counts than axes, or a negative one.
 
         >>> import pyengine as pe
         >>> pe.tensor([1, 2]).repeat(2, 2)
@@ -199,7 +244,13 @@ class JoinMethods(ViewMethods):
         return wide.clone().reshape([c * n for c, n in zip(counts, shape, strict=True)])
 
     def tile(self, *sizes: Any) -> "Tensor":
-        """`repeat` that repeats the first axes once where there are fewer counts than axes."""
+        """`repeat` that repeats the first axes once where there are fewer counts than axes.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([[1], [2]]).tile(2)
+        tensor([[1, 1],
+                [2, 2]])
+        """
         counts = _ints(sizes)
         return self.repeat((*(1,) * (self.ndim - len(counts)), *counts))
 
@@ -250,7 +301,7 @@ class JoinMethods(ViewMethods):
         return apply(TRIU, (self,), {"diagonal": diagonal})
 
     def diagonal(self, offset: int = 0) -> "Tensor":
-        """The diagonal of the last two axes; a view of contiguous tensors.
+        """The diagonal of the last two axes; a view of contiguous tensors. ValueError for fewer axes.
 
         >>> import pyengine as pe
         >>> pe.tensor([[1, 2], [3, 4]]).diagonal()

@@ -18,6 +18,8 @@ class MatmulMethods(ViewMethods):
     def matmul(self, other: "Tensor") -> "Tensor":
         """The matrix product over the last two axes; leading axes broadcast. A vector counts as one row or one column.
 
+        (…, m, k) @ (…, k, n) is (…, m, n). ValueError where the k differ or the leading axes do not broadcast.
+
         >>> import pyengine as pe
         >>> pe.tensor([[1.0, 2.0], [3.0, 4.0]]) @ pe.tensor([1.0, 1.0])
         tensor([3., 7.])

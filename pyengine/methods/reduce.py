@@ -31,7 +31,12 @@ class ReduceMethods(Value):
     __slots__ = ()
 
     def softmax(self, dim: int = -1) -> "Tensor":
-        """exp(x) / sum(exp(x)) along `dim`: positive, and summing to 1."""
+        """exp(x) / sum(exp(x)) along `dim`: positive, and summing to 1.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([0.0, 0.0]).softmax()
+        tensor([0.5, 0.5])
+        """
         return apply(SOFTMAX, (self,), {"axis": dim})
 
     def log_softmax(self, dim: int = -1) -> "Tensor":
@@ -53,11 +58,22 @@ class ReduceMethods(Value):
         return apply(LOGSUMEXP, (self,), {"axis": dim, "keepdims": keepdim})
 
     def sum(self, dim: Axes = None, keepdim: bool = False) -> "Tensor":
-        """The sum over the axes `dim` (all by default)."""
+        """The sum over the axes `dim` (all by default), which stay with length 1 under `keepdim`.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(0)
+        tensor([4., 6.])
+        """
         return apply(SUM, (self,), {"axis": dim, "keepdims": keepdim})
 
     def mean(self, dim: Axes = None, keepdim: bool = False) -> "Tensor":
-        """The mean over the axes `dim` (all by default)."""
+        """The mean over the axes `dim` (all by default); TypeError for integers.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([[1.0, 2.0], [3.0, 4.0]]).mean(1, keepdim=True)
+        tensor([[1.5],
+                [3.5]])
+        """
         if not dtypes.is_float(self.dtype):
             raise TypeError(f"mean: computes in float32 or float64, not {self.dtype}; cast with .to(pe.float32)")
         count = 1

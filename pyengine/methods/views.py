@@ -19,19 +19,38 @@ class ViewMethods(Value):
     __slots__ = ()
 
     def reshape(self, *shape: Any) -> "Tensor":
-        """The same elements in another shape; one -1 is worked out. A view where strides allow it."""
+        """The same elements in another shape; one -1 is worked out. A view where strides allow it.
+
+        ValueError where the numbers of elements differ.
+
+        >>> import pyengine as pe
+        >>> pe.arange(6).reshape(2, -1)
+        tensor([[0, 1, 2],
+                [3, 4, 5]])
+        """
         wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
         return self._view(RESHAPE, {"shape": resolve_shape(self.shape, tuple(wanted))})
 
     view = reshape
 
     def permute(self, *dims: Any) -> "Tensor":
-        """The axes in another order, as a view."""
+        """The axes in another order, as a view. ValueError where `dims` does not name each axis once.
+
+        >>> import pyengine as pe
+        >>> pe.zeros(2, 3, 4).permute(2, 0, 1).shape
+        (4, 2, 3)
+        """
         wanted = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
         return self._view(PERMUTE, {"axes": tuple(wanted)})
 
     def transpose(self, dim0: int, dim1: int) -> "Tensor":
-        """Two axes exchanged, as a view."""
+        """Two axes exchanged, as a view. ValueError for an axis that does not exist.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([[1, 2], [3, 4]]).transpose(0, 1)
+        tensor([[1, 3],
+                [2, 4]])
+        """
         a, b = (normalize_axes("transpose", d, self.ndim)[0] for d in (dim0, dim1))
         order = list(range(self.ndim))
         order[a], order[b] = order[b], order[a]
@@ -39,7 +58,7 @@ class ViewMethods(Value):
 
     @property
     def T(self) -> "Tensor":
-        """A matrix transposed, as a view."""
+        """A matrix transposed, as a view; ValueError for more than two axes."""
         if self.ndim > 2:
             raise ValueError(f"T: is for matrices; this tensor has shape {self.shape}. Use mT for the last two axes")
         return self.permute(tuple(reversed(range(self.ndim))))
@@ -50,7 +69,13 @@ class ViewMethods(Value):
         return self.transpose(-2, -1)
 
     def expand(self, *shape: Any) -> "Tensor":
-        """Axes of length 1 repeated without a copy, by NumPy's broadcasting rule."""
+        """Axes of length 1 repeated without a copy, by NumPy's broadcasting rule. ValueError where it forbids that.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([1, 2]).expand(2, 2)
+        tensor([[1, 2],
+                [1, 2]])
+        """
         wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
         return self._view(EXPAND, {"shape": tuple(wanted)})
 

@@ -8,6 +8,8 @@ from .module import Module
 class Dropout(Module):
     """In training, each element is 0 with probability p and divided by 1 - p otherwise; else nothing happens.
 
+    Any shape. ValueError for p outside [0, 1].
+
     >>> import pyengine as pe
     >>> Dropout(0.9).eval()(pe.ones(3))
     tensor([1., 1., 1.])

@@ -14,14 +14,21 @@ from ..ops.softmax import SOFTMAX
 from ..random import Generator, default_generator
 from ..tape import apply, kernels_of, located, wrap
 from ..tensor import Tensor
-from .loss_functions import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
-from .loss_functions import cross_entropy as cross_entropy
-from .loss_functions import huber_loss as huber_loss
-from .loss_functions import l1_loss as l1_loss
-from .loss_functions import log_softmax as log_softmax
-from .loss_functions import mse_loss as mse_loss
-from .loss_functions import nll_loss as nll_loss
-from .loss_functions import smooth_l1_loss as smooth_l1_loss
+from .loss_functions import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    l1_loss,
+    log_softmax,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
+)
+
+__all__ = [
+    "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "embedding", "huber_loss", "l1_loss", "layer_norm",
+    "linear", "log_softmax", "mse_loss", "nll_loss", "one_hot", "pad", "relu", "smooth_l1_loss", "softmax",
+]  # fmt: skip
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -136,7 +143,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, generator: Gen
     """In training each element is 0 with probability p, else divided by 1 - p, which keeps the mean; else the input.
 
     The choice is made by the default generator unless given another. No mask is kept: going backwards makes the same
-    choice again. N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014).
+    choice again. ValueError for p outside [0, 1].
+    N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014).
 
     >>> import pyengine as pe
     >>> dropout(pe.ones(2), training=False)

@@ -57,7 +57,7 @@ def ones_(tensor: Tensor) -> Tensor:
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Elements drawn evenly from [a, b), by the default generator unless given another. ValueError where b < a.
+    """All elements drawn evenly from [a, b), by the default generator unless given another. ValueError where b < a.
 
     >>> import pyengine as pe
     >>> drawn = uniform_(pe.zeros(1000), -2.0, 2.0, generator=pe.Generator(0))
@@ -97,6 +97,7 @@ def kaiming_uniform_(
     a             the negative slope of leaky_relu
     mode          "fan_in" keeps the variance forwards, "fan_out" backwards
     nonlinearity  the activation that follows; see `calculate_gain`
+    ValueError for another mode or nonlinearity, and for a weight of fewer than two axes.
 
     K. He et al., "Delving deep into rectifiers" (2015), section 2.2.
 
@@ -112,7 +113,7 @@ def kaiming_uniform_(
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Elements drawn from the normal distribution of that mean and standard deviation.
+    """All elements drawn from the normal distribution of that mean and standard deviation.
 
     >>> import pyengine as pe
     >>> drawn = normal_(pe.zeros(1000), 2.0, 0.1, generator=pe.Generator(0))
@@ -132,7 +133,9 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Generator | None = None,
 ) -> Tensor:
-    """As `normal_`, but what falls outside of [a, b] is drawn again. ValueError where that would hardly ever end.
+    """As `normal_`, but each element that falls outside of [a, b] is drawn again.
+
+    ValueError where that would hardly ever end.
 
     >>> import pyengine as pe
     >>> drawn = trunc_normal_(pe.zeros(1000), a=-1.0, b=0.5)
@@ -174,7 +177,7 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """As `kaiming_uniform_`, from the normal distribution of the same variance.
+    """As `kaiming_uniform_`, with its errors (ValueError), from the normal distribution of the same variance.
 
     >>> import pyengine as pe
     >>> kaiming_normal_(pe.zeros(3, 2), nonlinearity="relu").shape
@@ -188,7 +191,7 @@ def kaiming_normal_(
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """By how much weights must be larger for the activation after them: linear, sigmoid 1, tanh 5/3, relu √2, selu 3/4,
-    leaky_relu √(2 / (1 + slope²)) with its slope as `param` (0.01 by default).
+    leaky_relu √(2 / (1 + slope²)) with its slope as `param` (0.01 by default). ValueError for others.
 
     >>> calculate_gain("tanh")
     1.6666666666666667

@@ -80,7 +80,7 @@ class NLLLoss(_Loss):
 
 
 class MSELoss(_Loss):
-    """The mean squared error; see `functional.mse_loss`.
+    """The mean squared error; see `functional.mse_loss`. ValueError for an unknown reduction.
 
     >>> import pyengine as pe
     >>> MSELoss(reduction="sum")(pe.tensor([1.0, 2.0]), pe.tensor([1.0, 5.0]))
@@ -93,7 +93,7 @@ class MSELoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """The mean absolute error; see `functional.l1_loss`.
+    """The mean absolute error; see `functional.l1_loss`. ValueError for an unknown reduction.
 
     >>> import pyengine as pe
     >>> L1Loss()(pe.tensor([1.0, 2.0]), pe.tensor([1.0, 5.0]))

@@ -39,7 +39,7 @@ def cross_entropy(
     label_smoothing  e: the part of each target, from 0 to 1, that is spread evenly over all classes (C. Szegedy and
                      others, 2015, arXiv:1512.00567)
     Returns a single number, or with reduction="none" one for each row. ValueError where the shapes do not fit, a label
-    is outside the classes, or the input comes out of a softmax already.
+    is outside the classes, or the input comes out of a softmax already; TypeError for labels of another dtype.
 
     Guessing evenly among 10 classes costs log(10):
 
@@ -82,7 +82,7 @@ def nll_loss(
 
     input   (rows, classes), (classes,) or (rows, classes, d1, …), float32 or float64
     target  class numbers in [0, classes), int64, of the input's shape without the classes
-    weight, ignore_index, reduction and errors are those of `cross_entropy`.
+    weight, ignore_index, reduction and errors (ValueError, TypeError) are those of `cross_entropy`.
 
     >>> import pyengine as pe
     >>> logits = pe.tensor([[1.0, 2.0, 0.5]])
@@ -110,7 +110,9 @@ def log_softmax(input: Tensor, dim: int = -1) -> Tensor:
 
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """The mean of (input - target)², for two tensors of one shape; any other raises ValueError.
+    """The mean of (input - target)², for two tensors of one shape.
+
+    ValueError for other shapes or an unknown reduction, TypeError for other dtypes.
 
     >>> import pyengine as pe
     >>> mse_loss(pe.tensor([1.0, 2.0]), pe.tensor([1.0, 5.0]))
@@ -127,6 +129,8 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """The mean of |input - target|, for two tensors of one shape. Where they are equal its gradient is 0.
 
+    ValueError for other shapes or an unknown reduction, TypeError for other dtypes.
+
     >>> import pyengine as pe
     >>> l1_loss(pe.tensor([1.0, 2.0]), pe.tensor([1.0, 5.0]))
     tensor(1.5)
@@ -139,7 +143,8 @@ def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta:
     """The mean of d²/2 for distances d = |input - target| up to `delta`, delta · (d - delta/2) beyond.
 
     Quadratic near the target and linear far off, so that outliers pull with a force of at most delta (P. Huber, "Robust
-    Estimation of a Location Parameter", 1964). Two tensors of one shape.
+    Estimation of a Location Parameter", 1964). Two tensors of one shape,
+    ValueError for others and for a delta that is not above 0, TypeError for integers.
 
     >>> import pyengine as pe
     >>> huber_loss(pe.tensor([0.5, 3.0]), pe.zeros(2), reduction="none")
@@ -153,6 +158,8 @@ def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta:
 
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """The Huber loss divided by its delta, here `beta`: the l1 loss with its kink rounded off within ±beta.
+
+    Two tensors of one shape, ValueError for others and for a negative beta, TypeError for integers.
 
     >>> import pyengine as pe
     >>> smooth_l1_loss(pe.tensor([0.5, 3.0]), pe.zeros(2), reduction="none", beta=2.0)
@@ -180,6 +187,7 @@ def binary_cross_entropy_with_logits(
     target      of the same shape and dtype: 1 for true, 0 for false, or a probability
     weight      how much each element counts; broadcast to the input
     pos_weight  how much a true one counts, against 1 for a false one; broadcast to the input, such as (classes,)
+    ValueError where the shapes do not fit, TypeError where the dtypes differ.
 
     >>> import pyengine as pe
     >>> binary_cross_entropy_with_logits(pe.tensor([0.0, -9.0]), pe.tensor([1.0, 1.0]), reduction="none")

@@ -97,14 +97,20 @@ class Module:
         setattr(self, name, tensor)
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
-        """Make `parameter` the attribute `name`, as an assignment does, where the name is computed."""
+        """Make `parameter` the attribute `name`, as an assignment does, where the name is computed.
+
+        TypeError for what is no Parameter, ValueError for a name that cannot be or is taken.
+        """
         self._check_name("register_parameter", name)
         if not (parameter is None or isinstance(parameter, Parameter)):
             raise TypeError(f"register_parameter: {name} must be an nn.Parameter, not a {type(parameter).__name__}")
         setattr(self, name, parameter)
 
     def add_module(self, name: str, module: "Module | None") -> None:
-        """Make `module` the child `name`, as an assignment does, where the name is computed."""
+        """Make `module` the child `name`, as an assignment does, where the name is computed.
+
+        TypeError for what is no Module, ValueError for a name that cannot be or is taken.
+        """
         if not (module is None or isinstance(module, Module)):
             hint = f"; call it: {module.__name__}()" if isinstance(module, type) else ""
             raise TypeError(f"{type(self).__name__}: child {name} must be a Module, not {module!r}{hint}")

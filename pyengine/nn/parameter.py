@@ -15,6 +15,7 @@ class Parameter(Tensor):
     """A tensor that is learned: it requires a gradient, and a module that has it as an attribute lists it.
 
     data  a tensor, whose memory it shares, or whatever `pe.tensor` takes
+    TypeError for integers that are to be learned.
 
     >>> Parameter([1.0, 2.0])
     tensor([1., 2.], requires_grad=True)

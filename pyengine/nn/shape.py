@@ -28,6 +28,8 @@ class Identity(Module):
 class Flatten(Module):
     """The axes start_dim to end_dim (included) as one; by default all but the first, which counts samples.
 
+    ValueError for an input without these axes.
+
     >>> import pyengine as pe
     >>> Flatten()(pe.zeros(32, 1, 8, 8)).shape
     (32, 64)

@@ -17,6 +17,7 @@ class Embedding(Module):
 
     weight       (num_embeddings, embedding_dim), started from the normal distribution of mean 0 and deviation 1
     padding_idx  the row that stands for no thing: it starts as zeros and is not learned
+    ValueError for a size below 1 and for a padding_idx outside. Takes (…) int64 to (…, embedding_dim).
 
     >>> import pyengine as pe
     >>> layer = Embedding(10, 3, padding_idx=0)

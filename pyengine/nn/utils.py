@@ -24,7 +24,8 @@ def clip_grad_norm_(
     Returns the norm from before, a tensor without axes. A shorter gradient stays as it is: the factor is
     min(1, max_norm / (norm + 1e-6)). Where the norm is infinite or NaN, a RuntimeError under `error_if_nonfinite`, with
     gradients as they were; else they become NaN, and the next loss will show it. ValueError for a negative `max_norm`
-    and for a `norm_type` other than 2. Parameters on several devices are brought together on the first one's.
+    and for a `norm_type` other than 2, TypeError for what is no tensor. Norms of parameters on several devices are
+    brought together on the first one's.
 
     R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural networks" (ICML 2013).
 
@@ -62,7 +63,9 @@ def clip_grad_norm_(
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Limit every element of every gradient to [-clip_value, clip_value]. NaN stays. ValueError for a negative limit.
+    """Limit every element of every gradient to [-clip_value, clip_value]. NaN stays.
+
+    ValueError for a negative limit, TypeError for what is no tensor.
 
     >>> import pyengine as pe
     >>> w = pe.tensor([1.0, 1.0, 1.0], requires_grad=True)

@@ -35,6 +35,8 @@ class Optimizer:
 
     `param_groups` is a list of dicts, each holding "params" and the settings; change a setting there and the next step
     uses it. `state` maps a parameter to a dict of tensors (momentum, for example), made when first needed.
+    ValueError where there are no parameters, one is there twice or was computed, or a setting is unknown or out of
+    range; TypeError for what is no tensor.
 
     >>> import pyengine as pe
     >>> class SignDescent(Optimizer):  # one step of lr against the sign of the gradient
@@ -66,7 +68,10 @@ class Optimizer:
             self.add_param_group(entry)
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
-        """Optimize more parameters: {"params": …} and any settings that differ from the defaults."""
+        """Optimize more parameters: {"params": …} and any settings that differ from the defaults.
+
+        ValueError and TypeError as when an optimizer is made.
+        """
         if not isinstance(group, Mapping) or "params" not in group:
             raise TypeError(f"{self._name}: a parameter group is a dict with the key 'params', not {group!r}")
         params = group["params"]

@@ -14,7 +14,7 @@ class ReduceLROnPlateau:
     cooldown   steps to wait after a reduction before counting again
     min_lr     no rate goes below
     eps        a change smaller than this is not made
-    A metric that is not a number is no improvement.
+    A metric that is not a number is no improvement. ValueError for a setting out of range.
 
     >>> from pyengine import nn, optim
     >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)

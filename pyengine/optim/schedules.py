@@ -27,6 +27,7 @@ class LRScheduler:
     """The base of all schedules. A subclass defines `lr_at(t, base)`.
 
     `last_epoch` counts the steps taken. The rates that the optimizer was made with stay in its groups as "initial_lr".
+    TypeError for what is no optimizer.
 
     >>> from pyengine import nn, optim
     >>> class Halving(LRScheduler):

@@ -43,6 +43,8 @@ class Callback:
 class EarlyStopping(Callback):
     """Stops when the best epoch, by the trainer's `monitor`, lies `patience` epochs back.
 
+    ValueError for a patience below 1, and in the first epoch where there is no validation.
+
     >>> stopping = EarlyStopping(patience=5)
     """
 
@@ -65,6 +67,11 @@ class Schedule(Callback):
     schedule  one of pyengine.optim.lr_scheduler
     each      "step" or "epoch"
     monitor   the value of the history that a schedule watches which is stepped with one
+    ValueError for another `each`, and for a monitor of steps.
+
+    >>> from pyengine import nn, optim
+    >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=0.1)
+    >>> plateau = Schedule(optim.lr_scheduler.ReduceLROnPlateau(optimizer), monitor="val_loss")
     """
 
     def __init__(self, schedule: Any, each: str = "epoch", monitor: str | None = None) -> None:

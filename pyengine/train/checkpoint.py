@@ -25,6 +25,20 @@ class Checkpoints(Callback):
     config  what the run is, as JSON; resuming needs an equal one
 
     Must come after the callbacks that keep a state, such as `Schedule`: they must have moved on before it is written.
+    ValueError for `every` below 1.
+
+    >>> import tempfile
+    >>> import pyengine as pe
+    >>> from pyengine import nn, optim
+    >>> from pyengine.train import Trainer
+    >>> batches = [(pe.ones(4, 2), pe.zeros(4, dtype="int64"))] * 5
+    >>> model = nn.Linear(2, 2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     keep = Checkpoints(Path(folder), every=2)
+    ...     trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1), callbacks=[keep])
+    ...     _ = trainer.fit(batches, epochs=1)
+    ...     [path.name for path in steps(Path(folder))]
+    ['step-000000004.safetensors', 'step-000000005.safetensors']
     """
 
     def __init__(self, folder: Path, every: int | None = None, config: Mapping[str, Any] | None = None) -> None:

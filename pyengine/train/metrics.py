@@ -17,6 +17,7 @@ def accuracy(outputs: Array, targets: Array) -> float:
 
     outputs  [n, classes], logits or probabilities
     targets  [n], integer class labels
+    ValueError for other shapes, no samples or labels outside, TypeError for labels that are no integers.
 
     >>> accuracy(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]))
     0.5
@@ -30,6 +31,7 @@ def top_k_accuracy(outputs: Array, targets: Array, k: int = 5) -> float:
 
     outputs  [n, classes], logits or probabilities
     targets  [n], integer class labels
+    ValueError for other shapes, no samples or labels outside, TypeError for labels that are no integers.
 
     >>> top_k_accuracy(np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]), np.array([1, 2]), k=2)
     0.5
@@ -47,6 +49,7 @@ def confusion_matrix(outputs: Array, targets: Array) -> Array:
 
     outputs  [n, classes], logits or probabilities
     targets  [n], integer class labels
+    ValueError for other shapes, no samples or labels outside, TypeError for labels that are no integers.
 
     >>> confusion_matrix(np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]]), np.array([1, 1, 1]))
     array([[0, 0],
@@ -59,7 +62,7 @@ def confusion_matrix(outputs: Array, targets: Array) -> Array:
 
 
 def mean_absolute_error(outputs: Array, targets: Array) -> float:
-    """The mean of |output - target|, in the units of the target; both of one shape.
+    """The mean of |output - target|, in the units of the target; both of one shape, else ValueError.
 
     >>> mean_absolute_error(np.array([1.0, 2.0]), np.array([1.0, 5.0]))
     1.5

@@ -25,7 +25,12 @@ Loader = Iterable[Batch]
 
 @dataclass(frozen=True)
 class Best:
-    """The best epoch so far: its number (from 1), the monitored value, and a copy of the weights."""
+    """The best epoch so far: its number (from 1), the monitored value, and a copy of the weights.
+
+    >>> best = Best(epoch=3, value=0.25, weights={})
+    >>> f"{best.value} in epoch {best.epoch}"
+    '0.25 in epoch 3'
+    """
 
     epoch: int
     value: float
@@ -43,6 +48,7 @@ class Trainer:
     mode       "min" or "max": which way `monitor` is better
     accumulate how many batches make one step of the optimizer: the gradient is that of the mean over all their samples,
                as if they were one batch; the last step of an epoch may have fewer
+    ValueError for another mode, and for `accumulate` below 1.
 
     While and after it trains:  history, one dict per finished epoch · best, of the validated epochs · epoch and step,
     how many are finished · running, the epoch that runs, or None · stopped, why it ended early, or None.
@@ -174,7 +180,8 @@ class Trainer:
     def evaluate(self, loader: Loader, name: str = "evaluation") -> dict[str, float]:
         """The loss (mean over all samples) and every metric on `loader`, with the model in evaluation mode.
 
-        `name` is what an error calls the data.
+        `name` is what an error calls the data. ValueError for a loader without batches, FloatingPointError for a loss
+        that is infinite or NaN.
         """
         running = Running()
         outputs, labels = [], []
