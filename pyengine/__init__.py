@@ -33,6 +33,7 @@ from .dtypes import float16, float32, float64, int32, int64, uint8
 from .einsum import einsum
 from .functions import *  # noqa: F403
 from .functions import __all__ as _functions
+from .profiler import profile
 from .random import (
     Generator,
     bernoulli,
@@ -56,7 +57,7 @@ __all__ = [
     "checkpoint", "data", "detect_anomaly", "device", "einsum", "empty", "empty_cache", "empty_like", "enable_grad",
     "eye", "float16", "float32", "float64", "from_numpy", "full", "full_like", "get_num_threads", "grad", "gradcheck",
     "int32", "int64", "is_grad_enabled", "linspace", "manual_seed", "memory_stats", "nn", "no_grad", "normal", "ones",
-    "ones_like", "optim", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "record",
+    "ones_like", "optim", "profile", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "record",
     "set_num_threads", "tensor", "uint8", "uniform", "zeros", "zeros_like",
     *_functions,
 ]  # fmt: skip
