@@ -158,10 +158,10 @@ class Profile:
     def _summary(self) -> str:
         inside = sum(event.seconds for event in self.events)
         top = roof()
-        return (
-            f"{inside * 1e3:.2f} of {self.seconds * 1e3:.2f} ms in kernels; "
-            f"at most {self.peak / 2**20:.1f} MiB in use; roof: {top.flops / 1e9:.0f} GFLOP/s (own matmul), {top.bytes / 1e9:.1f} GB/s (own copy)"
-        )
+        times = f"{inside * 1e3:.2f} of {self.seconds * 1e3:.2f} ms in kernels"
+        memory = f"at most {self.peak / 2**20:.1f} MiB in use"
+        paces = f"{top.flops / 1e9:.0f} GFLOP/s (own matmul), {top.bytes / 1e9:.1f} GB/s (own copy)"
+        return f"{times}; {memory}; roof: {paces}"
 
     def print(self) -> None:
         """Show the table: by rich where a terminal can show it, else plain."""
