@@ -11,6 +11,7 @@
 #include "bindings/outputs.h"
 #include "bindings/slots.h"
 #include "kernels.h"
+#include "roof.h"
 
 namespace pe::bindings {
 namespace {
@@ -239,6 +240,18 @@ void import_core() {
   set_core(api);
 }
 
+// The roof as (FLOP/s, [(bytes, bytes/s), …]).
+pybind11::tuple roof() {
+  Roof found;
+  {
+    pybind11::gil_scoped_release released;
+    found = measure_roof();
+  }
+  pybind11::list paces;
+  for (const Pace& pace : found.paces) paces.append(pybind11::make_tuple(pace.bytes, pace.bytes_per_second));
+  return pybind11::make_tuple(found.flops, paces);
+}
+
 }  // namespace
 }  // namespace pe::bindings
 
@@ -246,5 +259,6 @@ PYBIND11_MODULE(kernels, module) {
   using namespace pe::bindings;
   if (PyArray_ImportNumPyAPI() < 0) throw pybind11::error_already_set();
   import_core();
+  module.def("_roof", &roof);  // no kernel: the underscore keeps it out of the table
   pe::for_each_kernel([&](const auto& kernel) { Function<std::decay_t<decltype(kernel)>>::add_to(module, kernel); });
 }

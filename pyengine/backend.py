@@ -169,12 +169,13 @@ def native_kernels(module_name: str) -> dict[str, Any]:
     return {name: getattr(module, name) for name in reference.kernels()}
 
 
-def _load_cpu() -> Kernels:
+def cpu_module() -> str:
+    """The name of the native module that the device "cpu" uses."""
     level = isa_level()
-    return _namespace(native_kernels("cpu" if level == "arm" else f"cpu_{level}"))
+    return "cpu" if level == "arm" else f"cpu_{level}"
 
 
-cpu = Device("cpu", _load_cpu())
+cpu = Device("cpu", _namespace(native_kernels(cpu_module())))
 numpy = Device("numpy", _namespace(reference.kernels()))
 
 DEVICES = {"cpu": cpu, "numpy": numpy}

@@ -1,10 +1,8 @@
 """Watching where the time goes: kernel calls by kind, their share of what the machine could do, and a trace."""
 
-import functools
 import json
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -14,47 +12,9 @@ import numpy as np
 from . import tape
 from ._core import memory_stats
 from .backend import Array, Device, Kernels
-from .backend import cpu as _cpu
 from .ops import OPS, Spec
 from .record import VIEWS
-
-
-class Roof(NamedTuple):
-    """What one process got from this machine: the pace of a large matrix product and of a large copy.
-
-    flops  floating-point operations per second of a 1024 × 1024 float32 product
-    bytes  bytes per second, read and written, of a copy of 64 MiB
-    """
-
-    flops: float
-    bytes: float
-
-
-@functools.cache
-def roof() -> Roof:
-    """The roof of this process, measured once, in about 0.2 s, with the threads that are set then.
-
-    It is measured with this package's own matmul and copy, so it is a pace that was reached, not the hardware's limit:
-    the true peak of multiply-adds lies somewhat higher (`peak_<level>` of the native checks measures it).
-    """
-    k, n = _cpu.kernels, 1024
-    a = k.full((n, n), 1.0, np.dtype(np.float32))
-    out = k.full((n, n), 0.0, a.dtype)
-    flops = 2 * n**3 / _fastest(lambda: k.matmul(a, a, out=out), 5)
-    source = k.full((1 << 23,), 1.0, a.dtype)
-    target = k.full((1 << 23,), 0.0, a.dtype)
-    return Roof(flops, 2 * source.nbytes / _fastest(lambda: k.copy(source, source.dtype, out=target), 5))
-
-
-def _fastest(call: Callable[[], Any], repeats: int) -> float:
-    """The seconds of the fastest of some calls, after one that warms up."""
-    call()
-    best = float("inf")
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        best = min(best, time.perf_counter() - start)
-    return best
+from .roof import Roof, roof
 
 
 class Event(NamedTuple):
@@ -67,10 +27,11 @@ class Event(NamedTuple):
     bytes: int
     allocated: int
     shapes: tuple[str, ...]
+    dtype: np.dtype  # of the result
 
 
 class Row(NamedTuple):
-    """All calls of one kernel. `share` is the roof's time for this work over the time that it took; None unknown."""
+    """All calls of one kernel. `share` is the least time that the roof allows for this work over what it took."""
 
     kernel: str
     calls: int
@@ -78,7 +39,7 @@ class Row(NamedTuple):
     flops: int
     bytes: int
     allocated: int
-    share: float | None
+    share: float
 
 
 class Profile:
@@ -87,8 +48,10 @@ class Profile:
     `print()` shows a table by kernel, `rows()` gives it as data, `events` is every call, and `save(path)` writes a
     trace for chrome://tracing or https://ui.perfetto.dev. Time outside of kernels, in Python, is in no row; the last
     line of the table says how much there was. FLOP are counted by the operation's `cost` where the kernel has the name
-    of one, and are 0 for other kernels; bytes are those of the operands and results, each counted once. So the share of
-    the roof can be above 1 for arrays that fit into a cache. RuntimeError where a profile or recording runs already.
+    of one, and are 0 for other kernels; bytes are those that it must read and write, each once. The share of the roof
+    is the least time in which this processor could do that work, with all threads and data in the nearest cache that
+    holds them (`pyengine.roof`), over the time that it took: small calls, mostly overhead, have a low one.
+    RuntimeError where a profile or recording runs already.
 
     >>> import pyengine as pe
     >>> with pe.profile() as p:
@@ -102,13 +65,15 @@ class Profile:
         self.events: list[Event] = []
         self.seconds = 0.0  # of the whole block
         self.peak = 0  # bytes of arrays alive at once, at the end of any call
+        self.roof: Roof | None = None  # from the start of the block on
         self._begin = 0.0
+        self._noting = 0.0  # seconds that this profile spent on itself
         self._namespaces: dict[str, Kernels] = {}
 
     def __enter__(self) -> "Profile":
         if tape.observer is not None:
             raise RuntimeError("profile: a profile or recording is already running; they do not nest")
-        roof()  # before the clock starts
+        self.roof = roof()  # before the clock starts
         self._begin = time.perf_counter()
         tape.observer = self._observe
         return self
@@ -117,7 +82,9 @@ class Profile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         tape.observer = None
-        self.seconds = time.perf_counter() - self._begin
+        self.seconds = time.perf_counter() - self._begin - self._noting
+        if any(row.share > 1 for row in self.rows()):
+            self.roof = roof(again=True)  # the machine was held up when the roof was measured
 
     def _observe(self, device: Device) -> Kernels:
         if device.name not in self._namespaces:
@@ -132,18 +99,21 @@ class Profile:
         results = _arrays(out)
         given = {id(a) for a in inputs}
         fresh = sum(a.nbytes for a in results if id(a) not in given)
-        moved = sum({id(a): a.nbytes for a in (*inputs, *results)}.values())
-        flops = _flops(kernel, args, attrs)
+        moved = _moved(kernel, inputs, results)
         shapes = tuple(f"{a.dtype}{list(a.shape)}" for a in inputs)
-        self.events.append(Event(kernel, start - self._begin, end - start, flops, moved, fresh, shapes))
+        dtype = next((a.dtype for a in (*results, *inputs)), np.dtype(np.float32))
+        flops = _flops(kernel, args, attrs)
+        self.events.append(Event(kernel, start - self._begin, end - start, flops, moved, fresh, shapes, dtype))
         self.peak = max(self.peak, memory_stats()["in_use"])
+        self._noting += time.perf_counter() - end
 
     def rows(self) -> list[Row]:
         """The calls by kernel, the one that took longest first."""
         kinds: dict[str, list[Event]] = {}
         for event in self.events:
             kinds.setdefault(event.kernel, []).append(event)
-        return sorted((_row(kernel, events) for kernel, events in kinds.items()), key=lambda row: -row.seconds)
+        rows = (_row(kernel, events, self.roof or roof()) for kernel, events in kinds.items())
+        return sorted(rows, key=lambda row: -row.seconds)
 
     def table(self) -> str:
         """The table as plain text."""
@@ -157,11 +127,12 @@ class Profile:
 
     def _summary(self) -> str:
         inside = sum(event.seconds for event in self.events)
-        top = roof()
+        top = self.roof or roof()
+        (_, slow), (_, fast) = top.paces[0], top.paces[-1]
         times = f"{inside * 1e3:.2f} of {self.seconds * 1e3:.2f} ms in kernels"
         memory = f"at most {self.peak / 2**20:.1f} MiB in use"
-        paces = f"{top.flops / 1e9:.0f} GFLOP/s (own matmul), {top.bytes / 1e9:.1f} GB/s (own copy)"
-        return f"{times}; {memory}; roof: {paces}"
+        paces = f"{top.flops / 1e9:.0f} GFLOP/s (float32), {slow / 1e9:.0f} GB/s (memory) to {fast / 1e9:.0f} (cache)"
+        return f"{times}; {memory}\nroof: {paces}"
 
     def print(self) -> None:
         """Show the table: by rich where a terminal can show it, else plain."""
@@ -233,22 +204,49 @@ def profile() -> Profile:
     return Profile()
 
 
+READS_A_PART = frozenset({"gather", "index", "take_last"})  # of their first operand: as much as they give
 _HEAD = ("kernel", "calls", "ms", "GFLOP/s", "GB/s", "of roof", "MiB new")
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     rate = f"{row.flops / row.seconds / 1e9:.1f}" if row.flops and row.seconds else "-"
     pace = f"{row.bytes / row.seconds / 1e9:.1f}" if row.seconds else "-"
-    share = "-" if row.share is None else f"{100 * row.share:.0f} %"
-    return row.kernel, str(row.calls), f"{row.seconds * 1e3:.3f}", rate, pace, share, f"{row.allocated / 2**20:.2f}"
+    new = f"{row.allocated / 2**20:.2f}"
+    return row.kernel, str(row.calls), f"{row.seconds * 1e3:.3f}", rate, pace, f"{100 * row.share:.0f} %", new
 
 
-def _row(kernel: str, events: list[Event]) -> Row:
-    seconds, top = sum(e.seconds for e in events), roof()
-    least = sum(max(e.flops / top.flops, e.bytes / top.bytes) for e in events)
-    share = least / seconds if seconds else None
+def _row(kernel: str, events: list[Event], top: Roof) -> Row:
+    seconds = sum(e.seconds for e in events)
+    share = sum(top.seconds(e.flops, e.bytes, e.dtype) for e in events) / seconds if seconds else 0.0
     flops, moved, new = sum(e.flops for e in events), sum(e.bytes for e in events), sum(e.allocated for e in events)
     return Row(kernel, len(events), seconds, flops, moved, new, share)
+
+
+def _moved(kernel: str, inputs: list[Array], results: list[Array]) -> int:
+    """The bytes that a call must read and write: an element that several operands or a broadcast share counts once."""
+    read = list(inputs)
+    chosen = 0
+    if kernel in READS_A_PART and read:
+        chosen = min(sum(a.nbytes for a in results), read.pop(0).nbytes)
+    places = sorted(_place(a) for a in (*read, *results) if a.size)
+    total, group, begin, end = chosen, 0, 0, 0
+    for low, high, nbytes in places:
+        if low >= end:
+            total, group, begin = total + min(group, end - begin), 0, low
+        group, end = group + nbytes, max(end, high)
+    return total + min(group, end - begin)
+
+
+def _place(a: Array) -> tuple[int, int, int]:
+    """The first address of an array, the one behind its last, and the bytes of its elements, repeated ones once."""
+    low = high = a.__array_interface__["data"][0]
+    nbytes = a.itemsize
+    for length, stride in zip(a.shape, a.strides, strict=True):
+        if stride < 0:
+            low += (length - 1) * stride
+        high += max((length - 1) * stride, 0)
+        nbytes *= length if stride else 1
+    return low, high + a.itemsize, nbytes
 
 
 def _arrays(value: Any) -> list[Array]:

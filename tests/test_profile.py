@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from harness import threads
 
 import pyengine as pe
 from pyengine import nn, optim, tape
+from pyengine.roof import roof
 
 
 def training_step():
@@ -89,9 +91,10 @@ def test_the_table_names_its_roof(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:2] == ["kernel", "calls"]
     assert any(line.split()[:2] == ["exp", "1"] for line in lines)
-    assert "(own matmul)" in lines[-1]
-    assert "(own copy)" in lines[-1]
-    assert len({len(line) for line in lines[:-1]}) == 1
+    assert "ms in kernels" in lines[-2]
+    assert lines[-1].startswith("roof: ")
+    assert "GFLOP/s" in lines[-1]
+    assert len({len(line) for line in lines[:-2]}) == 1
 
 
 def test_profiling_changes_no_result():
@@ -113,9 +116,77 @@ def test_profiles_do_not_nest_and_end_when_the_block_raises():
     assert tape.observer is None
 
 
-def test_the_roof_is_measured_once():
-    from pyengine.profiler import roof
+# --- the roof
 
+
+def test_the_roof_is_measured_once_and_a_smaller_array_has_no_lower_one():
     assert roof() is roof()
     assert roof().flops > 0
-    assert roof().bytes > 0
+    sizes, paces = zip(*roof().paces, strict=True)
+    assert list(sizes) == sorted(sizes, reverse=True)
+    assert list(paces) == sorted(paces)
+    assert roof().pace(10**12) == paces[0]
+    assert roof().pace(1) == paces[-1]
+
+
+def test_measuring_again_only_raises_the_roof():
+    before = roof()
+    after = roof(again=True)
+    assert after.flops >= before.flops
+    assert all(new >= old for (_, new), (_, old) in zip(after.paces, before.paces, strict=True))
+    assert roof() is after
+
+
+def test_each_number_of_threads_has_a_roof_of_its_own():
+    with threads(1):
+        one = roof()
+    with threads(2):
+        assert roof() is not one
+
+
+def test_no_kernel_is_above_the_roof():
+    a, b, x = pe.rand(512, 512), pe.rand(512, 512), pe.rand(3, 1000, 1000)
+    small, rows, double = pe.rand(64, 32), pe.randint(0, 1000, (20,)), pe.rand(200, 200, dtype=pe.float64)
+    with pe.profile() as p:
+        for _ in range(20):
+            _ = (
+                a @ b,
+                a + b,
+                a * a,
+                x.exp(),
+                x.sum(),
+                x.sum(0),
+                small + small,
+                small.relu(),
+                x[0][rows],
+                double @ double,
+            )
+    assert {row.kernel for row in p.rows()} >= {"matmul", "add", "mul", "exp", "sum", "index"}
+    above = {row.kernel: row.share for row in p.rows() if row.share > 1}
+    assert not above
+
+
+def moved(step):
+    with pe.profile() as p:
+        step()
+    (event,) = p.events
+    return event.bytes
+
+
+def test_bytes_that_operands_share_count_once():
+    x, column = pe.rand(100, 50), pe.rand(100, 1)
+    size = 4 * 100 * 50
+    assert moved(lambda: x + x) == 2 * size
+    assert moved(lambda: x @ x.T) == size + 4 * 100 * 100
+    assert moved(lambda: x[:-1] + x[1:]) == size + 4 * 99 * 50
+    assert moved(lambda: x[::2] + x[1::2]) == size + size // 2
+    assert moved(lambda: x + column) == 2 * size + 4 * 100
+    assert moved(lambda: x + column.expand(100, 50)) == 2 * size + 4 * 100
+    assert moved(lambda: x.add_(1.0)) == size + 4
+    assert moved(lambda: x[pe.tensor([3, 4])]) == 2 * 4 * 2 * 50 + 2 * 8
+
+
+def test_float64_has_half_the_roof_of_float32():
+    top = roof()
+    work = 10**12
+    assert top.seconds(work, 8, np.dtype(np.float64)) == 2 * top.seconds(work, 8, np.dtype(np.float32))

@@ -9,8 +9,8 @@
 
 #include "core/cpu_info.h"
 #include "core/linked_core.h"
-#include "core/vec.h"
 #include "kernels.h"
+#include "roof.h"
 
 namespace pe {
 namespace {
@@ -20,27 +20,6 @@ double now() {
   timespec t;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-// GFLOP/s of independent chains of multiply-adds that never leave the registers; enough chains to hide the latency of
-// any processor's units. The factor keeps the sums near 1: a denormal or an infinity could change the pace.
-template <class T>
-__attribute__((noinline)) double multiply_add_peak(T factor) {
-  constexpr int kChains = kRegisters - 4;
-  constexpr int kSteps = 50000;
-  const Vec<T> x = splat(factor), y = splat(T{1} - factor);
-  Vec<T> sum[kChains];
-  for (int i = 0; i < kChains; ++i) sum[i] = splat(factor + static_cast<T>(i));
-  const double start = now();
-  for (int step = 0; step < kSteps; ++step) {
-#pragma GCC unroll 32
-    for (int i = 0; i < kChains; ++i) sum[i] = sum[i] * x + y;
-  }
-  const double seconds = now() - start;
-  for (int i = 1; i < kChains; ++i) sum[0] += sum[i];
-  volatile T keep = sum_lanes<T>(sum[0]);
-  static_cast<void>(keep);
-  return 2.0 * kChains * kLanes<T> * kSteps / seconds / 1e9;
 }
 
 template <class T>
@@ -55,7 +34,7 @@ void measure(const char* name, DType dtype, int64_t n) {
   const int calls = static_cast<int>(std::max(1.0, 2e8 / flops));
   double peak = 0, product = 0;
   for (int round = 0; round < 20; ++round) {
-    peak = std::max(peak, multiply_add_peak<T>(T{0.5}));
+    peak = std::max(peak, multiply_add_peak<T>() / 1e9);
     const double start = now();
     for (int call = 0; call < calls; ++call) matmul(a, b, nullptr, Activation::none, out);
     product = std::max(product, flops * calls / (now() - start) / 1e9);
