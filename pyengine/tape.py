@@ -76,7 +76,7 @@ class Node:
     op: Op
     attrs: dict[str, Any]
     saved: tuple[Any, ...] | None  # None once backward has used it up
-    edges: tuple[Edge, ...]  # for each input the node that made it, or the leaf itself
+    edges: Sequence[Edge]  # for each input the node that made it, or the leaf itself
     device: Device
     time: int  # when it ran, by the clock below
     version: Version | None  # that of its output
@@ -174,7 +174,9 @@ def apply(op: Op, tensors: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS) -> A
         node.op = op
         node.attrs = attrs
         node.saved = saved
-        node.edges = tuple([t.node or t for t in tensors])
+        node.edges = edges = []
+        for t in tensors:  # a comprehension is a call, too, before Python 3.12
+            edges.append(t.node or t)
         node.device = device
         node.time = next(clock)
         node.version = None
@@ -348,7 +350,21 @@ def _walk(
         if node.__class__ is OutputNode:
             _place(pending, queue, node, arrived)
             continue
-        contributions = _differentiate(node, arrived, create_graph)
+        if node.saved is None:
+            raise _used_up(node)
+        if last_write > node.time and node.op.saves:
+            _check_unwritten(node)
+        needs = []
+        for edge in node.edges:
+            needs.append(edge.requires_grad)
+        if create_graph or arrived.__class__ is list:
+            contributions = _differentiate(node, arrived, needs, create_graph)
+        else:  # the usual case is written out here, like make_node() in apply
+            k = node.device.kernels if observer is None else observer(node.device)
+            if node.attrs:
+                contributions = node.op.vjp(k, node.saved, arrived, needs=needs, **node.attrs)
+            else:
+                contributions = node.op.vjp(k, node.saved, arrived, needs=needs)
         if gradient_check is not None:
             gradient_check(node, contributions)
         for edge, grad in zip(node.edges, contributions):  # noqa: B905  (a vjp returns one gradient for each input)
@@ -383,26 +399,20 @@ def _place(pending: dict[Node, Any], queue: list[tuple[int, Node]], output: Node
     pending[node][output.index] = grad
 
 
-def _differentiate(node: Node, arrived: Any, create_graph: bool) -> Sequence[Any]:
-    """The gradients of one node's inputs, None for those that need none."""
-    if node.saved is None:
-        raise RuntimeError(
-            f"{node.op.name}: backward() was called a second time on the same graph, whose saved values were freed "
-            f"by the first; pass retain_graph=True to the first call if you need both"
-        )
-    if last_write > node.time and node.op.saves:
-        _check_unwritten(node)
-    needs = [edge.requires_grad for edge in node.edges]
-    if arrived.__class__ is not list and not create_graph:
-        k = node.device.kernels if observer is None else observer(node.device)
-        if node.attrs:
-            return node.op.vjp(k, node.saved, arrived, needs=needs, **node.attrs)
-        return node.op.vjp(k, node.saved, arrived, needs=needs)
+def _differentiate(node: Node, arrived: Any, needs: Sequence[bool], create_graph: bool) -> Sequence[Any]:
+    """The gradients of one node's inputs, None for those that need none: several outputs, or with create_graph."""
     grads = arrived if arrived.__class__ is list else [arrived]
     k, saved = kernels_of(node.device), node.saved
     if create_graph:
         k, saved = DifferentiableKernels(node.device), _saved_tensors(node, len(grads))
     return node.op.vjp(k, saved, *grads, needs=needs, **node.attrs)
+
+
+def _used_up(node: Node) -> Exception:
+    return RuntimeError(
+        f"{node.op.name}: backward() was called a second time on the same graph, whose saved values were freed "
+        f"by the first; pass retain_graph=True to the first call if you need both"
+    )
 
 
 def _sum(a: Any, b: Any, at: Node | Value, create_graph: bool) -> Any:
