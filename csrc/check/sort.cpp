@@ -30,8 +30,9 @@ void check_order(Report& report, bool top) {
               std::vector<int64_t> order(static_cast<size_t>(n));
               std::iota(order.begin(), order.end(), int64_t{0});
               const auto below = [](double p, double q) { return std::isnan(q) ? !std::isnan(p) : p < q; };
-              std::stable_sort(order.begin(), order.end(), [&](int64_t p, int64_t q) {
-                return falling ? below(at(line, q), at(line, p)) : below(at(line, p), at(line, q));
+              std::sort(order.begin(), order.end(), [&](int64_t p, int64_t q) {
+                const double first = at(line, falling ? q : p), second = at(line, falling ? p : q);
+                return below(first, second) || (!below(second, first) && p < q);  // equal ones keep their order
               });
               for (int64_t i = 0; i < k; ++i)
                 want[static_cast<size_t>(axis ? line * k + i : i * lines + line)] =
