@@ -7,6 +7,7 @@
 // pyengine/reference/<family>.py.
 #pragma once
 
+#include "kernels/activations.h"
 #include "kernels/adam.h"
 #include "kernels/clip.h"
 #include "kernels/copy.h"
@@ -36,6 +37,7 @@ namespace pe {
 template <class Visitor>
 void for_each_kernel(Visitor&& visit) {
   for_each_elementwise_kernel(visit);
+  for_each_activations_kernel(visit);
   for_each_copy_kernel(visit);
   for_each_reduce_kernel(visit);
   for_each_extremum_kernel(visit);

@@ -1,5 +1,6 @@
 # ruff: noqa: F403
 # Written by tools/stubs.py
+from .reference.activations import *
 from .reference.adam import *
 from .reference.clip import *
 from .reference.copy import *

@@ -1,6 +1,7 @@
 """Inputs and tolerances of every kernel and operation: one table for the tests, the oracle and the benchmark."""
 
 from . import (
+    activations,
     adam,
     clip,
     copy,
@@ -30,6 +31,7 @@ from .case import Call, Cases, Operand, Pick, RandomPick
 
 _MODULES = (
     elementwise,
+    activations,
     copy,
     reduce,
     extremum,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ..creation import full
+from ..ops.activations import ELU, GELU, GELU_TANH, LEAKY_RELU, SILU, SOFTPLUS
 from ..ops.dropout import DROPOUT
 from ..ops.elementwise import RELU
 from ..ops.index import EMBEDDING
@@ -11,6 +12,7 @@ from ..ops.layer_norm import LAYER_NORM
 from ..ops.matmul import LINEAR
 from ..ops.op import size
 from ..ops.softmax import SOFTMAX
+from ..ops.unary import SIGMOID, TANH
 from ..random import Generator, default_generator
 from ..tape import apply, kernels_of, located, wrap
 from ..tensor import Tensor
@@ -26,8 +28,9 @@ from .loss_functions import (
 )
 
 __all__ = [
-    "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "embedding", "huber_loss", "l1_loss", "layer_norm",
-    "linear", "log_softmax", "mse_loss", "nll_loss", "one_hot", "pad", "relu", "smooth_l1_loss", "softmax",
+    "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "elu", "embedding", "gelu", "huber_loss",
+    "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "mse_loss", "nll_loss", "one_hot", "pad",
+    "relu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "tanh",
 ]  # fmt: skip
 
 
@@ -54,6 +57,95 @@ def relu(input: Tensor) -> Tensor:
     tensor([0., 2.])
     """
     return apply(RELU, (input,))
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """x for each element x > 0, else negative_slope · x: a unit that is off still learns. Any shape.
+
+    A. L. Maas, A. Y. Hannun and A. Y. Ng, "Rectifier nonlinearities improve neural network acoustic models" (2013).
+
+    >>> import pyengine as pe
+    >>> leaky_relu(pe.tensor([-1.0, 2.0]), 0.25)
+    tensor([-0.25,  2.  ])
+    """
+    return apply(LEAKY_RELU, (input,), {"negative_slope": float(negative_slope)})
+
+
+def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """x for each element x > 0, else alpha · (exp(x) - 1), which levels off at -alpha. Any shape.
+
+    D.-A. Clevert, T. Unterthiner and S. Hochreiter, "Fast and accurate deep network learning by exponential linear
+    units" (2015), arXiv:1511.07289.
+
+    >>> import pyengine as pe
+    >>> elu(pe.tensor([-100.0, 2.0]))
+    tensor([-1.,  2.])
+    """
+    return apply(ELU, (input,), {"alpha": float(alpha)})
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """x · Phi(x) for each element x, where Phi(x) is the share of the normal distribution below x. Any shape.
+
+    approximate  "none", or "tanh" for x · (1 + tanh(sqrt(2 / pi) (x + 0.044715 x³))) / 2, which is up to 0.0005 off
+    ValueError for another word. D. Hendrycks and K. Gimpel, "Gaussian error linear units" (2016), arXiv:1606.08415.
+
+    >>> import pyengine as pe
+    >>> gelu(pe.tensor([-1.0, 0.0, 1.0]))
+    tensor([-0.15865526,  0.        ,  0.8413447 ])
+    """
+    if approximate not in ("none", "tanh"):
+        raise located(ValueError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}"))
+    return apply(GELU if approximate == "none" else GELU_TANH, (input,))
+
+
+def silu(input: Tensor) -> Tensor:
+    """x · sigmoid(x) for each element x, also called swish. Any shape.
+
+    S. Elfwing, E. Uchibe and K. Doya, "Sigmoid-weighted linear units for neural network function approximation in
+    reinforcement learning" (2017), arXiv:1702.03118.
+
+    >>> import pyengine as pe
+    >>> silu(pe.tensor([-1.0, 0.0, 1.0]))
+    tensor([-0.26894143,  0.        ,  0.7310586 ])
+    """
+    return apply(SILU, (input,))
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + exp(beta · x)) / beta for each element x: relu with its corner rounded off, and positive. Any shape.
+
+    beta       how sharp the corner is
+    threshold  where beta · x is greater, the result is x itself, to which it comes close
+    ValueError for a beta that is not above 0.
+
+    >>> import pyengine as pe
+    >>> softplus(pe.tensor([0.0, 100.0]))
+    tensor([  0.6931472, 100.       ])
+    """
+    if not beta > 0:
+        raise located(ValueError(f"softplus: beta is a number greater than 0, not {beta}"))
+    return apply(SOFTPLUS, (input,), {"beta": float(beta), "threshold": float(threshold)})
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """1 / (1 + exp(-x)) for each element x: from 0 to 1. Any shape.
+
+    >>> import pyengine as pe
+    >>> sigmoid(pe.tensor([0.0, 100.0]))
+    tensor([0.5, 1. ])
+    """
+    return apply(SIGMOID, (input,))
+
+
+def tanh(input: Tensor) -> Tensor:
+    """The hyperbolic tangent of each element: from -1 to 1. Any shape.
+
+    >>> import pyengine as pe
+    >>> tanh(pe.tensor([0.0, 20.0]))
+    tensor([0., 1.])
+    """
+    return apply(TANH, (input,))
 
 
 def softmax(input: Tensor, dim: int = -1) -> Tensor:

@@ -1,6 +1,7 @@
 """The operations: one record each, found by name in `OPS`."""
 
 from . import (
+    activations,
     copy,
     cross_entropy,
     cross_entropy_rows,
@@ -27,6 +28,7 @@ OPS: dict[str, Op] = {
     op.name: op
     for module in (
         elementwise,
+        activations,
         copy,
         reduce,
         extremum,

@@ -8,6 +8,7 @@ so a whole model can run on the definitions.
 from types import ModuleType
 
 from . import (
+    activations,
     adam,
     clip,
     copy,
@@ -35,6 +36,7 @@ from . import (
 
 MODULES: tuple[ModuleType, ...] = (
     elementwise,
+    activations,
     copy,
     reduce,
     extremum,

@@ -1,0 +1,174 @@
+// gelu, silu, softplus, leaky_relu, elu, and grad · f'(a) for each in one pass.
+//
+// 20 to 60 FLOP an element against 2 or 3 elements moved: one exp or erf on whole vectors decides. gelu_tanh is written
+// with 1 + tanh(u) = 2 s(2u): like silu it is then a · s(v(a)), with one exp, and its small negative values keep their
+// digits. In f' the complement 1 - s comes from the same exp, never from a difference.
+#include "cpu/by_dtype.h"
+#include "cpu/vec_activations.h"
+#include "kernels.h"
+
+namespace pe {
+
+namespace {
+
+template <class V>
+using Element = std::remove_cvref_t<decltype(V{}[0])>;
+
+constexpr double kSqrtHalf = 0.70710678118654752440;       // 1 / sqrt(2)
+constexpr double kDensityAtZero = 0.39894228040143267794;  // 1 / sqrt(2 pi)
+constexpr double kTwoRoot = 1.5957691216057307117;         // 2 sqrt(2 / pi)
+constexpr double kCubic = 0.044715;
+
+// Where a slope is 0 or 1 to the last bit, no further out: powers of `a` would overflow, and infinity times 0 is NaN.
+template <class V>
+V bounded(V a, Element<V> size) {
+  return with_sign<Element<V>>(bounded_size<Element<V>>(a, size), a);
+}
+
+// s(x) and 1 - s(x)
+template <class V>
+struct Sigmoids {
+  V s, complement;
+  explicit Sigmoids(V x) {
+    const V e = math::exp_nonpositive(-absolute<Element<V>>(x));
+    const V large = 1 / (1 + e), small = e * large;
+    s = x < V{} ? small : large;
+    complement = x < V{} ? large : small;
+  }
+};
+
+struct Gelu {
+  template <class V>
+  V operator()(V a) const {
+    using T = Element<V>;
+    return T(0.5) * a * (1 + math::erf(a * T(kSqrtHalf)));
+  }
+};
+
+// The normal distribution's function Phi(a) and a times its density.
+struct GeluBackward {
+  template <class V>
+  V operator()(V grad, V far_or_near) const {
+    using T = Element<V>;
+    const V a = bounded(far_or_near, T(200));
+    const V phi = T(0.5) * (1 + math::erf(a * T(kSqrtHalf)));
+    return grad * (phi + a * T(kDensityAtZero) * math::exp_nonpositive(T(-0.5) * a * a));
+  }
+};
+
+struct GeluTanh {
+  template <class V>
+  V operator()(V a) const {
+    using T = Element<V>;
+    return a * math::sigmoid(a * (T(kTwoRoot) + T(kTwoRoot * kCubic) * a * a));
+  }
+};
+
+// a · s(v) has the slope s + a v' s (1 - s).
+struct GeluTanhBackward {
+  template <class V>
+  V operator()(V grad, V far_or_near) const {
+    using T = Element<V>;
+    const V a = bounded(far_or_near, T(200));
+    const V square = a * a;
+    const Sigmoids<V> at(a * (T(kTwoRoot) + T(kTwoRoot * kCubic) * square));
+    const V slope = T(kTwoRoot) + T(3 * kTwoRoot * kCubic) * square;
+    return grad * at.s * (1 + a * slope * at.complement);
+  }
+};
+
+struct Silu {
+  template <class V>
+  V operator()(V a) const {
+    return a * math::sigmoid(a);
+  }
+};
+
+struct SiluBackward {
+  template <class V>
+  V operator()(V grad, V far_or_near) const {
+    using T = Element<V>;
+    const V a = bounded(far_or_near, T(20000));
+    const Sigmoids<V> at(a);
+    return grad * at.s * (1 + a * at.complement);
+  }
+};
+
+// max(t, 0) + log1p(exp(-|t|)) overflows for no t = beta · a.
+struct Softplus {
+  double beta, threshold;
+  template <class V>
+  V operator()(V a) const {
+    using T = Element<V>;
+    const V t = a * static_cast<T>(beta);
+    const V log = math::log1p(math::exp_nonpositive(-absolute<T>(t)));
+    const V smooth = ((t < V{} ? V{} : t) + log) / static_cast<T>(beta);
+    return t > static_cast<T>(threshold) ? a : smooth;
+  }
+};
+
+struct SoftplusBackward {
+  double beta, threshold;
+  template <class V>
+  V operator()(V grad, V a) const {
+    using T = Element<V>;
+    const V t = a * static_cast<T>(beta);
+    return t > static_cast<T>(threshold) ? grad : grad * math::sigmoid(t);
+  }
+};
+
+struct LeakyRelu {
+  double negative_slope;
+  template <class V>
+  V operator()(V a) const {
+    return a > V{} ? a : static_cast<Element<V>>(negative_slope) * a;
+  }
+};
+
+struct LeakyReluBackward {
+  double negative_slope;
+  template <class V>
+  V operator()(V grad, V a) const {
+    return a > V{} ? grad : static_cast<Element<V>>(negative_slope) * grad;
+  }
+};
+
+struct Elu {
+  double alpha;
+  template <class V>
+  V operator()(V a) const {
+    return a > V{} ? a : static_cast<Element<V>>(alpha) * math::expm1(a);
+  }
+};
+
+struct EluBackward {
+  double alpha;
+  template <class V>
+  V operator()(V grad, V a) const {
+    return a > V{} ? grad : grad * (static_cast<Element<V>>(alpha) * math::exp(a));
+  }
+};
+
+}  // namespace
+
+using cpu::floats;
+
+void gelu(In a, Out out) { floats("gelu", Gelu{}, out, a); }
+void gelu_tanh(In a, Out out) { floats("gelu_tanh", GeluTanh{}, out, a); }
+void silu(In a, Out out) { floats("silu", Silu{}, out, a); }
+void softplus(In a, double beta, double threshold, Out out) { floats("softplus", Softplus{beta, threshold}, out, a); }
+void leaky_relu(In a, double negative_slope, Out out) { floats("leaky_relu", LeakyRelu{negative_slope}, out, a); }
+void elu(In a, double alpha, Out out) { floats("elu", Elu{alpha}, out, a); }
+
+void gelu_backward(In grad, In a, Out out) { floats("gelu_backward", GeluBackward{}, out, grad, a); }
+void gelu_tanh_backward(In grad, In a, Out out) { floats("gelu_tanh_backward", GeluTanhBackward{}, out, grad, a); }
+void silu_backward(In grad, In a, Out out) { floats("silu_backward", SiluBackward{}, out, grad, a); }
+void softplus_backward(In grad, In a, double beta, double threshold, Out out) {
+  floats("softplus_backward", SoftplusBackward{beta, threshold}, out, grad, a);
+}
+void leaky_relu_backward(In grad, In a, double negative_slope, Out out) {
+  floats("leaky_relu_backward", LeakyReluBackward{negative_slope}, out, grad, a);
+}
+void elu_backward(In grad, In a, double alpha, Out out) { floats("elu_backward", EluBackward{alpha}, out, grad, a); }
+
+}  // namespace pe
