@@ -54,7 +54,10 @@ def full(
 
 
 def _lengths(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    return tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+    lengths = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
+    if not all(isinstance(n, int | np.integer) for n in lengths):
+        raise TypeError(f"a shape is made of whole numbers, not {lengths}")
+    return tuple(int(n) for n in lengths)
 
 
 def zeros(*shape: Any, dtype: Any = dtypes.float32, **options: Any) -> Tensor:

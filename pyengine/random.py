@@ -198,11 +198,13 @@ def randperm(
     """The numbers 0 … n-1 in an even random order.
 
     Each number gets a random key from the generator's Philox stream and the numbers are sorted by key. So the order
-    depends on the seed alone, not on the machine or the number of threads.
+    depends on the seed alone, not on the machine or the number of threads. ValueError for a negative n.
 
     >>> sorted(randperm(5).tolist())
     [0, 1, 2, 3, 4]
     """
+    if n < 0:
+        raise ValueError(f"randperm: n is a number of elements, from 0 on, not {n}")
     keys = uniform((n,), dtype=dtypes.float64, device=device, generator=generator)
     return keys.argsort().to(dtype)
 
@@ -221,4 +223,7 @@ def bernoulli(input: Tensor, generator: Generator | None = None) -> Tensor:
 
 
 def _lengths(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    return tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+    lengths = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
+    if not all(isinstance(n, int | np.integer) for n in lengths):
+        raise TypeError(f"a shape is made of whole numbers, not {lengths}")
+    return tuple(int(n) for n in lengths)

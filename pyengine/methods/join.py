@@ -257,10 +257,14 @@ class JoinMethods(ViewMethods):
     def repeat_interleave(self, repeats: int, dim: int | None = None) -> "Tensor":
         """A copy with each element along `dim` (of all, as one axis, by default) so many times in a row.
 
+        ValueError for a negative count.
+
         >>> import pyengine as pe
         >>> pe.tensor([1, 2]).repeat_interleave(2)
         tensor([1, 1, 2, 2])
         """
+        if repeats < 0:
+            raise ValueError(f"repeat_interleave: repeats is a count from 0 on, not {repeats}")
         if dim is None:
             return self.reshape(-1).repeat_interleave(repeats, 0)
         (axis,) = normalize_axes("repeat_interleave", dim, self.ndim)

@@ -6,6 +6,7 @@ All take `reduction`: "mean" (the default), "sum", or "none" for the losses one 
 from typing import Any
 
 from ..backend import Kernels
+from ..ops import Op
 from ..ops.cross_entropy import CROSS_ENTROPY
 from ..ops.cross_entropy_rows import CROSS_ENTROPY_ROWS
 from ..ops.extremum import TAKE_LAST
@@ -13,6 +14,7 @@ from ..ops.log_softmax import LOG_SOFTMAX
 from ..ops.losses import BCE_WITH_LOGITS, HUBER
 from ..ops.op import size
 from ..ops.softmax import SOFTMAX
+from ..ops.unary import SIGMOID
 from ..tape import apply, kernels_of, located, state, wrap
 from ..tensor import Tensor
 
@@ -49,12 +51,10 @@ def cross_entropy(
     >>> cross_entropy(pe.tensor([[2.0, 0.0], [0.0, 0.0]]), pe.tensor([0, -100]), reduction="none")
     tensor([0.12692805, 0.        ])
     """
-    if input.node is not None and input.node.op is SOFTMAX:
+    _refuse_after("cross_entropy", input, SOFTMAX, "it takes the softmax itself; hand it the scores from before")
+    if not isinstance(target, Tensor):
         raise located(
-            ValueError(
-                "cross_entropy: its input comes out of a softmax, and it takes the softmax itself; "
-                "hand it the scores from before the softmax"
-            )
+            TypeError(f"cross_entropy: the target is a {type(target).__name__}; make it a tensor: pe.tensor(…)")
         )
     plain = weight is None and not label_smoothing and reduction == "mean" and ignore_index < 0
     if plain and input.data.ndim == 2 and (target.data.ndim == 1 or not _are_probabilities(input, target)):
@@ -89,6 +89,7 @@ def nll_loss(
     >>> nll_loss(log_softmax(logits, 1), pe.tensor([1])).item() == cross_entropy(logits, pe.tensor([1])).item()
     True
     """
+    _refuse_after("nll_loss", input, SOFTMAX, "it takes log-probabilities; use log_softmax instead, or cross_entropy")
     rows = _classes_last("nll_loss", input, target, weight)
     k = kernels_of(input.device)
     counts = _label_weights("nll_loss", k, rows, target, weight, ignore_index)
@@ -194,6 +195,7 @@ def binary_cross_entropy_with_logits(
     tensor([0.6931472, 9.000123 ])
     """
     name = "binary_cross_entropy_with_logits"
+    _refuse_after(name, input, SIGMOID, "it takes the sigmoid itself; hand it the scores from before")
     _check_shapes(name, input, target)
     if pos_weight is None:
         pos_weight = wrap(kernels_of(input.device).scalar(1.0, input.dtype), input.device)
@@ -209,6 +211,12 @@ def binary_cross_entropy_with_logits(
 
 def _are_probabilities(input: Tensor, target: Tensor) -> bool:
     return target.dtype.kind == "f" and target.shape == input.shape
+
+
+def _refuse_after(name: str, input: Tensor, op: Op, why: str) -> None:
+    """ValueError where `op` was applied before a loss that must not come after it. Only a tracked tensor tells."""
+    if input.node is not None and input.node.op is op:
+        raise located(ValueError(f"{name}: its input comes out of a {op.name}, and {why}"))
 
 
 def _classes_last(name: str, input: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:

@@ -59,6 +59,8 @@ def _permute_vjp(k: Kernels, saved: Any, grad: Any, *, needs: Sequence[bool], ax
 
 def _infer_expand(specs: Sequence[Spec], attrs: Attrs) -> list[Spec]:
     old, new = specs[0].shape, attrs["shape"]
+    if any(n < 0 for n in new):
+        raise ValueError(f"expand: shape {new} has a negative length")
     if broadcast_shapes("expand", old, new) != new:
         raise ValueError(f"expand: {old} does not broadcast to {new}")
     return [Spec(new, specs[0].dtype)]

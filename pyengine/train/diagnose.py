@@ -15,6 +15,8 @@ def why_not_finite(model: Module, inputs: Tensor) -> str:
 
     Runs the model once more on `inputs`, and looks at what comes out of each layer.
     """
+    if not len(inputs):
+        return f"This batch has no samples, its inputs have the shape {inputs.shape}: a mean over nothing is NaN."
     if not _finite(inputs):
         return "The inputs of this batch already hold NaN or infinity: clean the data."
     for name, weight in model.state_dict().items():
