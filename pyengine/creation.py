@@ -61,7 +61,7 @@ def _lengths(shape: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 def zeros(*shape: Any, dtype: Any = dtypes.float32, **options: Any) -> Tensor:
-    """A tensor of zeros; options as in `full`.
+    """A tensor of zeros; options and errors (ValueError, TypeError) as in `full`.
 
     >>> zeros(2, 3).shape
     (2, 3)
@@ -70,7 +70,7 @@ def zeros(*shape: Any, dtype: Any = dtypes.float32, **options: Any) -> Tensor:
 
 
 def ones(*shape: Any, dtype: Any = dtypes.float32, **options: Any) -> Tensor:
-    """A tensor of ones; options as in `full`.
+    """A tensor of ones; options and errors (ValueError, TypeError) as in `full`.
 
     >>> ones(2)
     tensor([1., 1.])
@@ -159,7 +159,9 @@ def eye(n: int, m: int | None = None, dtype: Any = dtypes.float32, device: "str 
 
 
 def empty(*shape: Any, dtype: Any = dtypes.float32, device: "str | Device | None" = None) -> Tensor:
-    """A tensor whose elements are whatever the memory held. ValueError for a negative length.
+    """A tensor whose elements are whatever the memory held.
+
+    ValueError for a negative length, TypeError for one that is no whole number.
 
     >>> empty(2, 3).shape
     (2, 3)

@@ -124,7 +124,7 @@ def normal(
 
 
 def rand(*shape: Any, **options: Any) -> Tensor:
-    """A tensor of numbers drawn evenly from [0, 1); options as in `uniform`.
+    """A tensor of numbers drawn evenly from [0, 1); options and errors (TypeError, ValueError) as in `uniform`.
 
     >>> rand(2, 3).shape
     (2, 3)
@@ -133,7 +133,9 @@ def rand(*shape: Any, **options: Any) -> Tensor:
 
 
 def randn(*shape: Any, **options: Any) -> Tensor:
-    """A tensor of numbers drawn from the normal distribution of mean 0 and deviation 1; options as in `normal`.
+    """A tensor of numbers drawn from the normal distribution of mean 0 and deviation 1.
+
+    Options and errors (TypeError, ValueError) as in `normal`.
 
     >>> randn(2, 3).shape
     (2, 3)
