@@ -79,7 +79,16 @@ def test_threads(tmp_path):
         (["train", "digits", "--epochs", "0"], "Invalid value for '--epochs'"),
         (["train", "digits", "--epochs", "many"], "Invalid value for '--epochs'"),
         (["train", "digits", "--depth", "3"], "No such option: --depth"),
-        (["train"], "Missing argument 'RECIPE'"),
+        (
+            ["train"],
+            "Invalid value for RECIPE: what is to be learned? Name a recipe, or give --data FILE --target COLUMN",
+        ),
+        (["train", "table"], "table needs --data"),
+        (["train", "digits", "--data", "a.csv"], "--data means nothing to digits"),
+        (["train", "tumour", "--data-dir", "."], "--data-dir means nothing to tumour"),
+        (["train", "digits", "--model", "cnn"], "model is 'cnn'; there are: mlp, linear"),
+        (["train", "digits", "--optimizer", "lbfgs"], "optimizer is 'lbfgs'; there are: sgd, adam, adamw, rmsprop"),
+        (["sweep", "digits", "--optimizer", "sgd,lbfgs"], "optimizer is 'lbfgs'"),
         (["trian"], "No such command 'trian'"),
     ],
 )
@@ -187,12 +196,12 @@ def test_predict(runs, tmp_path, kind):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "1,2,3\n", "digits are images of 8x8 = 64 pixels; these samples are [1, 3]"),
+        ("a.csv", "1,2,3\n", "expected are images of 8x8 = 64 pixels; these samples are [1, 3]"),
         ("a.csv", "1,2,3\n1,2\n", "row 2 has 2 values, the first has 3"),
         ("a.csv", "x,y\n", "no numbers in it"),
         ("a.csv", "", "no numbers in it"),
-        ("a.csv", ",".join(["255"] * 64), "pixels of digits go from 0 to 16; here from 255 to 255"),
-        ("a.csv", ",".join(["nan"] * 64), "pixels of digits go from 0 to 16; here from nan to nan"),
+        ("a.csv", ",".join(["255"] * 64), "pixels go from 0 to 16; here from 255 to 255"),
+        ("a.csv", ",".join(["nan"] * 64), "pixels go from 0 to 16; here from nan to nan"),
         ("a.csv", "1,2,three\n", "could not convert string to float: 'three'"),
         ("a.npy", "not an array", "a.npy: "),
         ("a.npz", "not an archive", "a.npz: "),
@@ -244,7 +253,7 @@ def test_folders_that_are_no_runs(runs, tmp_path, command):
     (tmp_path / "run" / "config.json").write_text('{"recipe": "cats", "settings": {}}')
     result = invoke(command, tmp_path / "run")
     assert result.exit_code == 1
-    assert "config.json: there is no 'cats' (recipes: digits)" in result.stderr
+    assert "config.json: there is no 'cats' (recipes: digits, mnist, diabetes, tumour, table)" in result.stderr
 
 
 def test_damaged_runs(runs, tmp_path):

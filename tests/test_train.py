@@ -563,7 +563,7 @@ def test_the_page_on_recipes_shows_the_committed_results():
         ({"patience": 0}, "patience is 0; it must be 1 or more"),
         ({"schedule": "up"}, "schedule is 'up'; there are: constant, cosine, warmup-cosine, one-cycle"),
         ({"device": "tpu"}, "unknown device 'tpu'; this installation has cpu, numpy"),
-        ({"layers": 3}, "unknown setting 'layers'; there are: batch_size, device, epochs"),
+        ({"layers": 3}, "unknown setting 'layers'; there are: batch_size, data, data_dir, device, epochs"),
     ],
 )
 def test_settings_are_checked(change, message):

@@ -9,7 +9,7 @@ import typer
 
 import pyengine as pe
 
-from .common import AsJson, DeviceName, Threads, console, fail, messages, output
+from .common import AsJson, DeviceName, Threads, console, messages, output
 
 
 class Part(StrEnum):
@@ -54,7 +54,7 @@ def evaluate(
 
 def predict(
     folder: RunFolder,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Samples: .npy, .npz, or text with a row for each.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Samples: .npy, .npz or text; of tables .csv or .tsv.")],
     device: DeviceName = None,
     threads: Threads = None,
     as_json: AsJson = False,
@@ -62,26 +62,22 @@ def predict(
     """Let the model of a run answer for samples in a file.
 
     Prints a line for each: its number, the answer and, for a classifier, how sure it is. Samples are as the recipe's
-    data are before anything is done to them; digits: 64 pixels, or 8x8, from 0 to 16.
+    data are before anything is done to them. digits: 64 pixels, or 8x8, from 0 to 16. mnist: 784 pixels, or 28x28, from
+    0 to 255. Tables: the columns that it was trained with, by their names; others do not matter.
     """
     from ..recipes import RECIPES, inspect
 
     with messages():
         _set_threads(threads)
-        recipe, settings, job = inspect.load_job(folder, RECIPES, _known(device))
-        samples = inspect.read_samples(file)
-        try:
-            recipe.prepare(samples)
-        except ValueError as error:
-            fail(f"{file}: {error}")
-        for number, answer in enumerate(inspect.predict(recipe, job, samples, settings.device)):
+        _, settings, job = inspect.load_job(folder, RECIPES, _known(device))
+        for number, answer in enumerate(inspect.predict(job, job.inputs(file), settings.device)):
             typer.echo(_line(number, answer, job.classes, as_json))
 
 
 def _line(number: int, answer: Any, classes: tuple[str, ...], as_json: bool) -> str:
     """One prediction, as text or as a JSON object."""
     if not classes:
-        return json.dumps({"sample": number, "value": answer.tolist()}) if as_json else f"{number}  {answer}"
+        return json.dumps({"sample": number, "value": answer.item()}) if as_json else f"{number}  {answer.item():.6g}"
     best = int(answer.argmax())
     if not as_json:
         return f"{number}  {classes[best]}  {answer[best]:.4f}"

@@ -11,34 +11,49 @@ import pyengine as pe
 from .common import (
     INTERRUPTED,
     AsJson,
+    Data,
+    DataDir,
     DeviceName,
+    Ignore,
+    Missing,
     RecipeName,
+    Target,
     Threads,
     console,
+    data_settings,
     find_recipe,
+    known_settings,
     messages,
+    option,
     output,
     training,
 )
 
 if TYPE_CHECKING:
-    from ..recipes import Settings
+    from ..recipes import Recipe, Settings
 
 NAME = "sweep.json"
 TYPES: dict[str, type] = {
     "epochs": int, "batch_size": int, "lr": float, "momentum": float, "weight_decay": float, "hidden": int,
-    "schedule": str,
+    "schedule": str, "model": str, "optimizer": str,
 }  # fmt: skip
 
 
 def sweep(
-    recipe: RecipeName,
+    recipe: RecipeName = None,
+    data: Data = None,
+    target: Target = None,
+    missing: Missing = None,
+    ignore: Ignore = None,
+    data_dir: DataDir = None,
+    model: Annotated[str | None, training("linear, mlp.")] = None,
     epochs: Annotated[str | None, training("Passes over the training data.")] = None,
     batch_size: Annotated[str | None, training("Samples per step.")] = None,
     lr: Annotated[str | None, training("Learning rates.")] = None,
+    optimizer: Annotated[str | None, training("sgd, adam, adamw, rmsprop, each with its usual --lr.")] = None,
     momentum: Annotated[str | None, training("Momenta.")] = None,
     weight_decay: Annotated[str | None, training("Weight decays.")] = None,
-    hidden: Annotated[str | None, training("Widths of the hidden layer.")] = None,
+    hidden: Annotated[str | None, training("Widths of the hidden layer of an mlp.")] = None,
     schedule: Annotated[str | None, training("Schedules: constant, cosine, warmup-cosine, one-cycle.")] = None,
     seeds: Annotated[str, training("Each combination is trained with each; as 0,1,2 or 0-2.")] = "0",
     device: DeviceName = None,
@@ -57,25 +72,26 @@ def sweep(
     from ..train.files import write_json
     from .tables import sweep_table
 
-    chosen = find_recipe(recipe)
+    chosen = find_recipe(recipe, data)
     given = {
+        "model": model, "optimizer": optimizer,
         "epochs": epochs, "batch_size": batch_size, "lr": lr, "momentum": momentum, "weight_decay": weight_decay,
         "hidden": hidden, "schedule": schedule,
     }  # fmt: skip
     values = {name: _values(name, text) for name, text in given.items() if text is not None}
     seed_list = _seeds(seeds)
-    base = _base(chosen.defaults, values, seed_list, device)
+    base = _base(chosen, values, seed_list, data_settings(data_dir, data, target, missing, ignore) | {"device": device})
     with messages():
         if threads is not None:
             pe.set_num_threads(threads)
-        folder = run_folder.claim(out, f"sweep-{recipe}")
+        folder = run_folder.claim(out, f"sweep-{chosen.name}")
         if (folder / NAME).exists():
             raise FileExistsError(f"{folder} already holds a sweep; choose another folder, or remove it first")
         trials: list[dict[str, Any]] = []
 
         def keep(trial: dict[str, Any]) -> None:
             trials.append(trial)
-            write_json(folder / NAME, {"recipe": recipe, "seeds": seed_list, "trials": trials})
+            write_json(folder / NAME, {"recipe": chosen.name, "seeds": seed_list, "trials": trials})
             if not as_json:
                 changed = " ".join(f"{name}={value}" for name, value in trial["changed"].items())
                 typer.echo(f"{changed}  " + (trial["failed"] or f"val loss {trial['val_loss']:.4f}"))
@@ -103,7 +119,7 @@ def _values(name: str, text: str) -> list[Any]:
         return [TYPES[name](word) for word in text.split(",")]
     except ValueError:
         kind = "whole numbers" if TYPES[name] is int else "numbers"
-        raise typer.BadParameter(f"{text!r}: {kind} with commas between", param_hint=_option(name)) from None
+        raise typer.BadParameter(f"{text!r}: {kind} with commas between", param_hint=option(name)) from None
 
 
 def _seeds(text: str) -> list[int]:
@@ -120,16 +136,10 @@ def _seeds(text: str) -> list[int]:
     return seeds
 
 
-def _base(defaults: "Settings", values: dict[str, list[Any]], seeds: list[int], device: str | None) -> "Settings":
+def _base(recipe: "Recipe", values: dict[str, list[Any]], seeds: list[int], fixed: dict[str, Any]) -> "Settings":
     """The settings that all combinations share, once every value is known to be possible."""
-    try:
-        for name, several in (*values.items(), ("seed", seeds)):
-            for value in several:
-                defaults.changed(**{name: value})
-        return defaults if device is None else defaults.changed(device=device)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    base = known_settings(recipe, fixed)
+    for name, several in (*values.items(), ("seed", seeds)):
+        for value in several:
+            known_settings(recipe, {name: value}, base)
+    return base

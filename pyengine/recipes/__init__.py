@@ -3,10 +3,12 @@
 `RECIPES` is a plain dict; `pyengine train NAME` looks here.
 """
 
-from . import digits
+from . import digits, mnist, tables
 from .recipe import Job, Recipe, Settings
 from .run import Result, run
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (digits.RECIPE,)}
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe for recipe in (digits.RECIPE, mnist.RECIPE, tables.DIABETES, tables.TUMOUR, tables.TABLE)
+}
 
 __all__ = ["RECIPES", "Job", "Recipe", "Result", "Settings", "run"]

@@ -17,8 +17,9 @@ def config_of(recipe: Recipe, settings: Settings) -> dict[str, Any]:
 
 
 def may_change(schedule: str) -> tuple[str, ...]:
-    """The settings that a resumed run may change: how long it trains, unless the schedule is spread over that."""
-    return ("epochs",) if schedule == CONSTANT else ()
+    """The settings that a resumed run may change: where its data are, and how long it trains, unless the schedule is
+    spread over that."""
+    return ("data_dir", "epochs") if schedule == CONSTANT else ("data_dir",)
 
 
 def what_stays(config: dict[str, Any]) -> dict[str, Any]:

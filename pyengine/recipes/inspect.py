@@ -5,9 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
-
-import numpy as np
 
 from ..autograd import no_grad
 from ..tensor import Tensor
@@ -86,66 +83,14 @@ def evaluate(job: Job, settings: Settings, part: str = "test") -> tuple[dict[str
     return figures, tables[0] if tables else None
 
 
-def predict(recipe: Recipe, job: Job, samples: Array, device: str) -> Array:
-    """The model's answers for raw samples: probabilities [n, classes] of a classifier, else its outputs."""
-    inputs = Tensor(recipe.prepare(samples), device=device)
+def predict(job: Job, inputs: Array, device: str) -> Array:
+    """The model's answers: probabilities [n, classes] of a classifier, else [n, 1] in the target's units."""
     job.model.eval()
     with no_grad():
-        outputs: Tensor = job.model(inputs)
-        return (outputs.softmax() if job.classes else outputs).numpy()
-
-
-def read_samples(path: Path) -> Array:
-    """The numbers in a file, one sample per row: .npy, .npz (its array `images` or `x`, or its only one), or text.
-
-    Text is numbers separated by commas, tabs or blanks; a first line of names is passed over.
-    BadFileError where it is none of these, OSError where it cannot be read.
-    """
-    try:
-        if path.suffix == ".npy":
-            array = np.load(path, allow_pickle=False)
-        elif path.suffix == ".npz":
-            array = _from_archive(path)
-        else:
-            array = _from_text(path)
-    except (ValueError, EOFError, BadZipFile) as error:
-        raise BadFileError(f"{path}: {error}") from None
-    if array.dtype.kind not in "uifb" or array.size == 0:
-        raise BadFileError(f"{path}: no numbers in it, but {array.dtype}{list(array.shape)}")
-    return array
-
-
-def _from_archive(path: Path) -> Array:
-    with np.load(path, allow_pickle=False) as arrays:
-        names = list(arrays)
-        chosen = next((name for name in ("images", "x") if name in names), None)
-        if chosen is None and len(names) == 1:
-            chosen = names[0]
-        if chosen is None:
-            raise ValueError(f"which array? It has {', '.join(names)}; name the samples images or x")
-        array: Array = arrays[chosen]
-        return array
-
-
-def _from_text(path: Path) -> Array:
-    lines = [line for line in path.read_text().splitlines() if line.strip()]
-    rows = [line.replace(",", " ").replace(";", " ").split() for line in lines]
-    if rows and not _is_number(rows[0][0]):
-        rows = rows[1:]
-    if not rows:
-        raise ValueError("no numbers in it")
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(rows[0]):
-            raise ValueError(f"row {number} has {len(row)} values, the first has {len(rows[0])}")
-    return np.array(rows, np.float64)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+        outputs: Tensor = job.model(Tensor(inputs, device=device))
+        answers = (outputs.softmax() if job.classes else outputs).numpy()
+    mean, std = job.scale
+    return answers if job.classes else answers * std + mean
 
 
 def differing(runs: Sequence[Run]) -> list[str]:

@@ -1,15 +1,19 @@
 """What a recipe is."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from .. import backend
 from ..data import DataLoader
 from ..nn import Module
 from ..train.metrics import Array, Metric
+from .parts import MODELS, OPTIMIZERS, USUAL
 from .schedules import CONSTANT, SCHEDULES
+
+MISSING = ("refuse", "impute")
 
 
 @dataclass(frozen=True)
@@ -17,13 +21,19 @@ class Settings:
     """What may vary from run to run; each recipe has its own defaults.
 
     epochs, batch_size      passes over the training data; samples per step
-    lr, momentum            step size, and how much of the last update the next one keeps, in [0, 1)
-    weight_decay            pull of the weights towards 0 (L2 penalty)
-    hidden                  width of the hidden layer
+    model                   one of `parts.MODELS`
+    hidden                  width of the hidden layer of an "mlp"
+    optimizer               one of `parts.OPTIMIZERS`
+    lr, momentum            step size, and how much of the last update the next one keeps, in [0, 1); momentum is for
+                            "sgd" and "rmsprop"
+    weight_decay            pull of the weights towards 0
     schedule                how the learning rate changes: one of `schedules.SCHEDULES`
     patience                stop when the best epoch lies so many epochs back; None: never
     seed                    of the split, the initial weights and the order of samples
     device                  "cpu" or "numpy"
+    data_dir                where the files of a known data set are, if not in PYENGINE_DATA
+    data, target            a table of one's own, and the column to predict; for the recipes of tables
+    missing, ignore         "refuse" or "impute" empty cells; columns to leave out, with commas between
     """
 
     epochs: int
@@ -36,6 +46,13 @@ class Settings:
     patience: int | None = None
     seed: int = 0
     device: str = "cpu"
+    model: str = "mlp"
+    optimizer: str = "sgd"
+    data_dir: str | None = None
+    data: str | None = None
+    target: str | None = None
+    missing: str = "refuse"
+    ignore: str = ""
 
     def changed(self, **values: Any) -> "Settings":
         """These settings with some values replaced; ValueError names a value that cannot be, or an unknown setting.
@@ -65,14 +82,24 @@ class Settings:
             raise ValueError(f"weight_decay is {self.weight_decay}; it must be 0 or more")
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed is {self.seed}; it must be from 0 to 2**63 - 1")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"schedule is {self.schedule!r}; there are: {', '.join(SCHEDULES)}")
+        for name, choices in (
+            ("schedule", SCHEDULES), ("model", MODELS), ("optimizer", OPTIMIZERS), ("missing", MISSING)
+        ):  # fmt: skip
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; there are: {', '.join(choices)}")
         backend.device(self.device)
 
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that a run needs, built by a recipe from settings; `classes` names those of a classifier."""
+    """Everything that a run needs, built by a recipe from settings.
+
+    inputs   makes the model's inputs, [samples, …], of a file of samples as users have them; BadFileError where it
+             holds no such samples
+    classes  names those of a classifier; () in regression
+    scale    (mean, standard deviation) that lead from the outputs of a regression back to the target's units
+    notes    lines on the data, for whoever watches
+    """
 
     model: Module
     loss_fn: Any
@@ -81,7 +108,10 @@ class Job:
     val: DataLoader
     test: DataLoader
     metrics: dict[str, Metric]
+    inputs: Callable[[Path], Array]
     classes: tuple[str, ...] = ()
+    scale: tuple[float, float] = (0.0, 1.0)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,12 +119,31 @@ class Recipe:
     """What `pyengine train NAME` runs.
 
     summary   a line that says what is learned
-    build     makes the job of some settings
-    prepare   makes the model's inputs of raw samples, as users have them; ValueError where they are not such samples
+    build     makes the job of some settings; BadFileError or OSError where the data cannot be read
+    own       settings that this recipe reads and others may not: "data_dir", or "data" and its like
+    needs     those among them that must be given
     """
 
     name: str
     summary: str
     defaults: Settings
     build: Callable[[Settings], Job]
-    prepare: Callable[[Array], Array]
+    own: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+    def settings(self, given: Mapping[str, Any], base: Settings | None = None) -> Settings:
+        """The defaults, or `base`, changed by what is given; another optimizer brings its usual step size along.
+
+        ValueError where the values cannot be, or mean nothing to this recipe.
+        """
+        base = base or self.defaults
+        for name in ("data_dir", "data", "target", "missing", "ignore"):
+            if name in given and name not in self.own:
+                raise ValueError(f"{name} means nothing to {self.name}")
+        chosen = given.get("optimizer", base.optimizer)
+        usual = USUAL[chosen] if chosen in USUAL and chosen != base.optimizer else {}
+        settings = base.changed(**{**usual, **given})
+        for name in self.needs:
+            if getattr(settings, name) is None:
+                raise ValueError(f"{self.name} needs {name}")
+        return settings

@@ -1,7 +1,7 @@
 """One run of a recipe, from settings to a folder of results."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,14 @@ def run(
     callbacks: Sequence[Callback] = (),
     save_every: int | None = None,
     resume: bool = False,
+    started: Callable[[Job], None] = lambda job: None,
 ) -> Result:
     """Build, train, test with the weights of the best epoch, write the run folder.
 
     out         as in `run_folder.claim`
     save_every  steps between checkpoints; without it only Ctrl-C leaves one
     resume      go on with the run in `out`, from its last checkpoint; start it where there is none yet
+    started     hears of the job before the training begins
     A run stopped by Ctrl-C is tested and written too, and says so under "stopped".
     """
     start = time.perf_counter()
@@ -46,6 +48,7 @@ def run(
         if point is not None:
             checkpoint.resume(trainer, point, checkpoints.config)
         run_folder.write_config(folder, config)
+        started(job)
         resumed_from = trainer.step if point is not None else None
         trainer.fit(job.train, job.val, settings.epochs)
         if trainer.best is not None:
@@ -73,7 +76,8 @@ def trainer_of(job: Job, settings: Settings, callbacks: Sequence[Callback] = ())
     """The trainer of a recipe's job; `callbacks` come last."""
     own: list[Callback] = []
     steps = settings.epochs * len(job.train)
-    schedule = schedule_of(settings.schedule, job.optimizer, settings.lr, steps, settings.momentum > 0)
+    cycle = settings.momentum > 0 or "betas" in job.optimizer.param_groups[0]
+    schedule = schedule_of(settings.schedule, job.optimizer, settings.lr, steps, cycle)
     if schedule is not None:
         own.append(Schedule(schedule, each="step"))
     if settings.patience is not None:

@@ -39,7 +39,7 @@ def sweep(
     """
     trials = []
     for changed in combinations(values):
-        trial = _trial(recipe, base.changed(**changed), seeds, callbacks)
+        trial = _trial(recipe, recipe.settings(changed, base), seeds, callbacks)
         if trial is None:
             break
         trials.append({"changed": changed, **trial})

@@ -1,0 +1,36 @@
+"""MNIST: 70,000 images of handwritten digits, 28x28 pixels, ten classes, a multi-layer perceptron."""
+
+from functools import partial
+
+from ..data import load_mnist, random_split
+from ..data.download import DownloadError
+from ..train import BadFileError
+from .job import job_of
+from .recipe import Job, Recipe, Settings
+from .samples import read_pixels
+
+SIDE, WHITE = 28, 255
+SPLIT = [55_000, 5_000]  # of the 60,000 images to train with; the test images are MNIST's own
+
+
+def build(settings: Settings) -> Job:
+    """Data, model, loss and optimizer. The seed decides what validates, initial weights and the order of samples."""
+    try:
+        images, test = load_mnist(settings.data_dir)
+    except (ValueError, DownloadError) as error:
+        raise BadFileError(str(error)) from None
+    train, val = random_split(images.to(settings.device), SPLIT, seed=settings.seed)
+    parts = (train, val, test.to(settings.device))
+    return job_of(settings, parts, SIDE * SIDE, partial(read_pixels, side=SIDE, ink=WHITE), tuple("0123456789"))
+
+
+RECIPE = Recipe(
+    name="mnist",
+    summary="MNIST's handwritten digits, 28x28 pixels, ten classes",
+    # Chosen on the validation split, never on the test images: docs/recipes.md has the table of the search
+    defaults=Settings(
+        epochs=15, batch_size=128, lr=0.1, momentum=0.9, weight_decay=1e-4, hidden=256, schedule="one-cycle"
+    ),
+    build=build,
+    own=("data_dir",),
+)
