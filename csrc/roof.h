@@ -6,7 +6,8 @@
 
 namespace pe {
 
-// The fastest pace at which all threads together read, copied or added arrays of `bytes` in all, over and over.
+// The fastest pace at which all threads together read, copied, added or updated arrays of `bytes` in all, over and
+// over.
 struct Pace {
   int64_t bytes;
   double bytes_per_second;
@@ -17,7 +18,7 @@ struct Roof {
   std::vector<Pace> paces;  // by falling size; a smaller size has never a lower pace
 };
 
-Roof measure_roof();  // takes some 0.3 s, and 128 MiB of memory for that time
+Roof measure_roof();  // takes some 0.3 s, and 128 MiB that the pool keeps
 
 template <class T>
 double multiply_add_peak();  // floating-point operations per second of the calling thread; T is float or double

@@ -13,8 +13,8 @@ class Roof(NamedTuple):
     """What this process can get from this machine, with one number of threads.
 
     flops  float32 operations per second, all of them multiply-adds in registers; float64 has half as many
-    paces  (bytes, bytes per second) by falling size: the pace of reading, copying or adding arrays of that many bytes
-           in all over and over, whichever is fastest. The small ones stay in a cache
+    paces  (bytes, bytes per second) by falling size: the pace of reading, copying, adding or updating arrays of that
+           many bytes in all over and over, whichever is fastest. The small ones stay in a cache
     """
 
     flops: float
@@ -47,7 +47,7 @@ _measured: dict[int, Roof] = {}
 
 
 def roof(again: bool = False) -> Roof:
-    """The roof with the threads that are set now, measured at the first call, in about 0.4 s and 128 MiB.
+    """The roof with the threads that are set now, measured at the first call in about 0.4 s; the pool keeps 128 MiB.
 
     again  measure once more, and keep what is higher
     """

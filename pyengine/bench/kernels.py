@@ -1,0 +1,185 @@
+"""Kernels against the same functions of other libraries, on the same values, each into memory that it was given."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..backend import Array
+from ..cases import Call, Operand
+from ..cases.case import Shape, Values, nonzero, probabilities, real
+from ..dtypes import float32
+from ..ops import OPS
+from ..ops import Spec as ArraySpec
+from .peers import Peer
+from .task import Spec, Task
+
+# m, k, n of a[m, k] · b[k, n]
+PRODUCTS = (
+    *((n, n, n) for n in (64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096)),
+    (64, 784, 128), (256, 512, 256), (4096, 3072, 768), (4096, 768, 3072), (1024, 768, 50257),
+)  # fmt: skip
+TURNED = (256, 1024)  # both kinds of transposed product at these sizes
+BATCHES = ((64, 64, 64, 64), (48, 512, 64, 512))
+
+# 256² numbers, a million, sixteen million: in the second-level cache, in the third or beyond, in memory.
+SQUARES = ((256, 256), (1024, 1024), (4096, 4096))
+NARROW = ((65536, 10),)  # rows as short as those of a classifier
+
+# By kernel, how its operands are filled.
+ELEMENTWISE: dict[str, tuple[Values, ...]] = {
+    "add": (real, real),
+    "mul": (real, real),
+    "relu": (real,),
+    "relu_backward": (real, real),
+    "exp": (real,),
+    "log": (probabilities,),
+    "tanh": (real,),
+    "erf": (real,),
+    "sigmoid": (real,),
+    "sqrt": (probabilities,),
+    "gelu": (real,),
+    "gelu_backward": (real, real),
+}
+ROWS: dict[str, tuple[Values, ...]] = {
+    "sum": (real,),
+    "max": (real,),
+    "softmax": (real,),
+    "softmax_backward": (real, probabilities),
+    "log_softmax": (real,),
+    "layer_norm": (real, nonzero, real),
+    "layer_norm_backward": (real, real, nonzero),
+}
+ATTRS: dict[str, dict[str, Any]] = {"sum": {"axis": -1}}
+VECTORS = {"layer_norm": (1, 2), "layer_norm_backward": (2,)}  # operands that are one row
+
+UNITS = 16  # of float32's roundoff, relative to the largest number; √k times as many for sums of k products
+
+
+def specs() -> list[Spec]:
+    """All rows about single kernels."""
+    found = [_product(f"{m}x{k}x{n}", (m, k), (k, n)) for m, k, n in PRODUCTS]
+    found += [_product(f"{kind} {n}", (n, n), (n, n), kind) for n in TURNED for kind in ("AtB", "ABt")]
+    found += [_product(f"{b} of {m}x{k}x{n}", (b, m, k), (b, k, n)) for b, m, k, n in BATCHES]
+    for group, table, shapes in (("elementwise", ELEMENTWISE, SQUARES), ("rows", ROWS, (*SQUARES, *NARROW))):
+        found += [_same_shape(group, kernel, shape, fills) for kernel, fills in table.items() for shape in shapes]
+    found += [_transposed_copy(shape) for shape in SQUARES]
+    return [spec for spec in found if hasattr(backend.cpu.kernels, spec.kernel)]
+
+
+def _product(shapes: str, a: Shape, b: Shape, kind: str = "") -> Spec:
+    def make(peers: dict[str, Peer]) -> Task:
+        operands = Call((Operand(a), Operand(b))).fill(0, float32)
+        turned = {"AtB": 0, "ABt": 1}.get(kind)
+        if turned is not None:  # the same values elsewhere in memory: a view of a matrix that lies the other way round
+            operands[turned] = np.ascontiguousarray(operands[turned].T).T
+        units = UNITS * math.sqrt(a[-1])
+        return kernel_task(
+            "matmul", f"matmul {shapes}", "matmul", operands, peers, units=units, want=_projected(operands)
+        )
+
+    return Spec("matmul", f"matmul {shapes}", "matmul", make)
+
+
+def _projected(operands: Sequence[Array]) -> Callable[[], list[Array]]:
+    """What the right product times a random vector is: as telling as the product, and n times as cheap in float64."""
+
+    def want() -> list[Array]:
+        a, b = (o.astype(np.float64) for o in operands)
+        return [a @ (b @ direction(b.shape[-1])[:, None])]
+
+    return want
+
+
+def direction(length: int) -> Array:
+    """The vector on which a product is compared."""
+    return np.random.default_rng(1).choice([-1.0, 1.0], length)
+
+
+def _same_shape(group: str, kernel: str, shape: Shape, fills: tuple[Values, ...]) -> Spec:
+    name = f"{kernel} {'x'.join(map(str, shape))}"
+
+    def make(peers: dict[str, Peer]) -> Task:
+        vectors = VECTORS.get(kernel, ())
+        call = Call(
+            tuple(Operand(shape[-1:] if i in vectors else shape, values) for i, values in enumerate(fills)),
+            ATTRS.get(kernel, {}),
+        )
+        units = UNITS * math.sqrt(max(shape) if group == "rows" else 1)
+        return kernel_task(group, name, kernel, call.fill(0, float32), peers, call.attrs, units)
+
+    return Spec(group, name, kernel, make)
+
+
+def _transposed_copy(shape: Shape) -> Spec:
+    name = f"copy transposed {'x'.join(map(str, shape))}"
+
+    def make(peers: dict[str, Peer]) -> Task:
+        (a,) = Call((Operand(shape),)).fill(0, float32)
+        return kernel_task("elementwise", name, "copy", [a.T], peers, {"dtype": float32}, units=0)
+
+    return Spec("elementwise", name, "copy", make)
+
+
+def kernel_task(
+    group: str,
+    name: str,
+    kernel: str,
+    operands: list[Array],
+    peers: dict[str, Peer],
+    attrs: Any = None,
+    units: float = UNITS,
+    want: Callable[[], Sequence[Array]] | None = None,
+) -> Task:
+    """One kernel, and the peers that have it, each with operands and results in memory of its own."""
+    attrs = attrs or {}
+    run = getattr(backend.cpu.kernels, kernel)
+    first = run(*operands, **attrs)
+    outs = first if isinstance(first, tuple) else (first,)
+
+    def definition() -> Sequence[Array]:
+        wide = [o.astype(np.float64) if o.dtype == np.float32 else o for o in operands]
+        kept = {key: np.dtype(np.float64) if key == "dtype" else value for key, value in attrs.items()}
+        with np.errstate(all="ignore"):
+            right = getattr(backend.DEVICES["numpy"].kernels, kernel)(*wide, **kept)
+        return right if isinstance(right, tuple) else (right,)
+
+    def seen(results: Sequence[Array]) -> Sequence[Array]:
+        if want is None:
+            return results
+        return [results[0].astype(np.float64) @ direction(results[0].shape[-1])[:, None]]
+
+    def contender(call: Callable[..., Any], library: Any, given: list[Any], out: Any, back: Any) -> Any:
+        def once() -> Any:
+            return call(library, *given, out=out)
+
+        def result() -> Sequence[Array]:
+            made = once()
+            made = out if made is None else made
+            return seen([back(r) for r in (made if isinstance(made, tuple | list) else [made])])
+
+        return once, result
+
+    def ours(library: Any, *given: Any, out: Any) -> Any:  # one Python call deep, as the peers' functions are
+        return run(*given, **attrs, out=out)
+
+    once, result = contender(ours, None, operands, first, np.asarray)
+    flops, nbytes = _work(kernel, operands, outs, attrs)
+    task = Task(group, name, once, result, want or definition, flops, nbytes, operands[0].dtype, units * 2.0**-24)
+    for peer in peers.values():
+        if kernel in peer.functions:
+            out = [peer.convert(o) for o in outs]
+            given = [peer.convert(o) for o in operands]
+            task.peers[peer.name] = contender(
+                peer.functions[kernel], peer.library, given, out[0] if len(out) == 1 else out, peer.back
+            )
+    return task
+
+
+def _work(kernel: str, operands: Sequence[Array], outs: Sequence[Array], attrs: dict[str, Any]) -> tuple[int, int]:
+    """The least number of operations and bytes."""
+    if kernel in OPS:
+        return OPS[kernel].cost([ArraySpec(o.shape, o.dtype) for o in operands], attrs)
+    return max(o.size for o in operands), sum(a.nbytes for a in (*operands, *outs))

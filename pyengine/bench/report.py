@@ -1,0 +1,112 @@
+"""Tables: for the terminal, and in documents, rewritten between two markers from committed results."""
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Record = dict[str, Any]
+
+
+def peer_names(rows: Sequence[Record]) -> list[str]:
+    """All peers of these rows, in the order in which they come up."""
+    return list(dict.fromkeys(name for row in rows for name in row["ratios"]))
+
+
+def cells(row: Record, peers: Sequence[str]) -> list[str]:
+    """A row of the table: name, time, rate, share of the roof, and for each peer how many times its time ours is."""
+    seconds = row["seconds"]["pyengine"]
+    rate = f"{row['gflops']:.1f} GFLOP/s" if row["group"] in ("matmul", "step") else f"{row['gbytes']:.1f} GB/s"
+    share = f"{100 * row['share']:.0f} %"
+    if row["group"] == "overhead" or math.isnan(seconds):
+        rate = share = "–"
+    found = [row["name"], duration(seconds), rate, share]
+    for peer in peers:
+        middle, low, high = row["ratios"].get(peer, (math.nan,) * 3)
+        found.append("–" if math.isnan(middle) else f"{middle:.2f} ({low:.2f}–{high:.2f})")
+    return found
+
+
+def duration(seconds: float) -> str:
+    """Three digits and a unit.
+
+    >>> duration(0.00123), duration(4.56e-7), duration(12.0)
+    ('1.23 ms', '456 ns', '12.0 s')
+    """
+    if math.isnan(seconds):
+        return "–"
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
+        if seconds >= scale:
+            value = seconds / scale
+            return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f} {unit}"
+    return "0 s"
+
+
+def geometric_means(rows: Sequence[Record]) -> Iterator[tuple[str, str, float, int]]:
+    """(group, peer, geometric mean of the ratios, number of rows)."""
+    for group in dict.fromkeys(row["group"] for row in rows):
+        members = [row for row in rows if row["group"] == group]
+        for peer in peer_names(members):
+            ratios = [row["ratios"][peer][0] for row in members if peer in row["ratios"]]
+            ratios = [r for r in ratios if r > 0]
+            if ratios:
+                yield group, peer, math.exp(sum(map(math.log, ratios)) / len(ratios)), len(ratios)
+
+
+def heading(settings: Record) -> str:
+    """One line of what the figures depend on."""
+    peers = ", ".join(f"{name} {peer['version']} ({peer['uses']})" for name, peer in settings["peers"].items())
+    how = {"installed": "peers as installed", "best": "peers at their best: heap retained"}[settings["mode"]]
+    return (
+        f"{settings['cpu']}, {settings['isa']}, {settings['threads']} threads, "
+        f"peak {settings['roof_gflops']:.0f} GFLOP/s; {how}; {peers or 'no peers'}"
+    )
+
+
+def table(result: Record) -> "Table":
+    """For the terminal."""
+    from rich.table import Table
+
+    rows = result["rows"]
+    peers = peer_names(rows)
+    made = Table(title=heading(result["settings"]), title_justify="left")
+    for i, name in enumerate(("", "time", "rate", "of the roof", *(f"× {p}" for p in peers))):
+        made.add_column(name, justify="right" if i else "left", no_wrap=True)
+    group = None
+    for row in rows:
+        if group not in (None, row["group"]):
+            made.add_section()
+        group = row["group"]
+        made.add_row(*cells(row, peers))
+    return made
+
+
+def width(made: "Table") -> int:
+    """The columns of a terminal in which nothing of the table is cut off."""
+    from rich.console import Console
+
+    return Console(width=1000).measure(made).maximum
+
+
+def markdown(result: Record, groups: Sequence[str] = ()) -> str:
+    """The same as a Markdown table, of some groups or all."""
+    rows = [row for row in result["rows"] if not groups or row["group"] in groups]
+    peers = peer_names(rows)
+    lines = [f"*{heading(result['settings'])}*", ""]
+    lines += ["| | " + " | ".join(["time", "rate", "of the roof", *(f"× {p}" for p in peers)]) + " |"]
+    lines += ["| --- |" + " ---: |" * (3 + len(peers))]
+    lines += ["| " + " | ".join(cells(row, peers)) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def rewrite(document: Path, name: str, text: str) -> bool:
+    """Put `text` between the lines `<!-- name -->` and `<!-- /name -->`; False where the document has no such place."""
+    before, start, rest = document.read_text().partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- /{name} -->")
+    if not start or not end:
+        return False
+    document.write_text(f"{before}{start}{text}\n{end}{after}")
+    return True

@@ -1,0 +1,79 @@
+"""Starting the measurement in a process of its own, twice: peers as installed, and peers at their best."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+# OPENBLAS_CORETYPE and its kin can make NumPy several times slower than it is; a win over that would be none.
+CLEARED = "OPENBLAS_"
+# Memory that stays with the process: PyTorch on a CPU else gets fresh pages from the system for each large result.
+RETAINED_HEAP = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "1000000000000",
+    "MALLOC_TOP_PAD_": "268435456",
+}
+MODES = {"installed": {}, "best": RETAINED_HEAP}
+
+Record = dict[str, Any]
+
+
+def environment_for(mode: str, threads: int) -> dict[str, str]:
+    """The environment of the measuring process.
+
+    >>> environment_for("best", 2)["MALLOC_MMAP_MAX_"], environment_for("installed", 2)["OMP_NUM_THREADS"]
+    ('0', '2')
+    """
+    kept = {key: value for key, value in os.environ.items() if not key.startswith((CLEARED, "MALLOC_"))}
+    # idle workers of one library must sleep soon, not spin through the next one's turn
+    quiet = {"OMP_WAIT_POLICY": "passive", "OPENBLAS_THREAD_TIMEOUT": "4"}
+    return {**kept, **quiet, "OMP_NUM_THREADS": str(threads), **MODES[mode]}
+
+
+def run(
+    asked: Sequence[str],
+    against: Sequence[str],
+    threads: int,
+    rounds: int,
+    mode: str,
+    seen: Callable[[Record], None] = lambda record: None,
+) -> Record:
+    """Measure in a child process; `seen` gets each record as it comes. RuntimeError where the child fails.
+
+    The result has "settings" and "rows"; settings["mode"] is the mode.
+    """
+    command = [sys.executable, "-m", "pyengine.bench.measure", *asked, "--against", ",".join(against)]
+    command += ["--threads", str(threads), "--rounds", str(rounds)]
+    records: list[Record] = []
+    with subprocess.Popen(  # noqa: S603  (this program itself)
+        command, stdout=subprocess.PIPE, text=True, env=environment_for(mode, threads)
+    ) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            records.append(json.loads(line))
+            if len(records) == 1:
+                records[0]["mode"] = mode
+            seen(records[-1])
+    if child.returncode or not records:
+        raise RuntimeError(f"the measuring process ended with exit code {child.returncode}")
+    return {"settings": records[0], "rows": records[1:]}
+
+
+def complaints(rows: Sequence[Record]) -> list[str]:
+    """What makes a run worthless, in words: wrong results, figures above the roof, a machine that others used.
+
+    >>> complaints([{"name": "add", "group": "elementwise", "wrong": [], "share": 1.3, "seconds": {"pyengine": 1.0}}])
+    ['add: 130 % of its roof cannot be: a measuring error']
+    """
+    found = []
+    for row in rows:
+        found += row["wrong"]
+        if row["seconds"]["pyengine"] != row["seconds"]["pyengine"]:
+            found.append(f"{row['name']}: other programs used the processor in every round")
+        elif row["group"] != "overhead" and row["share"] > 1.05:  # a roof itself is good to some per cent
+            found.append(
+                f"{row['name']}: {row['share']:.0%} of its roof cannot be: a measuring error".replace("%", " %")
+            )
+    return found

@@ -1,0 +1,217 @@
+"""What a user writes, through the public interface: losses, optimizers, training steps, and single small operations.
+
+The code of each row is written once, for any library with PyTorch's names, and run with pyengine and with torch.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import pyengine
+
+from ..backend import Array
+from ..dtypes import float32
+from .peers import Peer
+from .task import Spec, Task
+
+LOSSES = ((4096, 50257), (512, 1000), (64, 10))  # rows, classes
+PARAMETERS = (("10M", (10_000_000,)), ("50M", (50_000_000,)), ("100 of 10k", (10_000,) * 100))
+NETWORKS = (((784, 256, 128, 10), 64), ((64, 32, 10), 32))  # widths, examples in a batch
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "SGD": {"lr": 0.01, "momentum": 0.9},
+    "Adam": {"lr": 1e-3},
+    "AdamW": {"lr": 1e-3},
+}
+CHECKED_STEPS = 3
+
+# Code for any library -> a function to time, and one that gives the numbers to compare.
+Contender = tuple[Callable[[], object], Callable[[], Sequence[Array]]]
+
+
+def specs() -> list[Spec]:
+    """All rows about user code."""
+    found = [_spec("loss", f"cross_entropy {r}x{c}", _loss(r, c)) for r, c in LOSSES]
+    for optimizer in OPTIMIZERS:
+        found += [
+            _spec("optimizer", f"{optimizer} {name}", _update(optimizer, sizes), ("fused",))
+            for name, sizes in PARAMETERS
+        ]
+    for widths, batch in NETWORKS:
+        for optimizer in ("SGD", "Adam"):
+            name = f"{optimizer} step of {'-'.join(map(str, widths))}, {batch}"
+            found.append(_spec("step", name, _training_step(widths, batch, optimizer), ("fused", "compiled")))
+    found += [_spec("overhead", name, make) for name, make in _OVERHEAD.items()]
+    return found
+
+
+class Work:
+    """User code for one row: `contender(library, array)` makes it for a library; `array` takes it from NumPy."""
+
+    def __init__(
+        self,
+        contender: Callable[..., Contender],
+        flops: int,
+        nbytes: int,
+        tolerance: float,
+    ) -> None:
+        self.contender = contender
+        self.flops = flops
+        self.bytes = nbytes
+        self.tolerance = tolerance
+
+
+def _spec(group: str, name: str, work: Work, modes: tuple[str, ...] = ()) -> Spec:
+    def make(peers: dict[str, Peer]) -> Task:
+        once, result = work.contender(pyengine, pyengine.tensor)
+
+        def want() -> Sequence[Array]:  # the same code on the definitions of the kernels
+            return work.contender(pyengine, lambda a: pyengine.tensor(a, device="numpy"))[1]()
+
+        task = Task(group, name, once, result, want, work.flops, work.bytes, float32, work.tolerance)
+        torch = peers.get("torch")
+        if torch is not None:
+            for mode in ("", *modes):
+                made = work.contender(torch.library, torch.convert, **({"mode": mode} if mode else {}))
+                task.peers[f"torch {mode}".strip()] = made
+        return task
+
+    return Spec(group, name, name.split()[0], make)
+
+
+def _loss(rows: int, classes: int) -> Work:
+    def contender(library: Any, array: Callable[[Array], Any]) -> Contender:
+        rng = np.random.default_rng(0)
+        logits = array(rng.standard_normal((rows, classes), dtype=np.float32)).requires_grad_()
+        labels = array(np.arange(rows) * 7919 % classes)
+        cross_entropy = library.nn.functional.cross_entropy
+
+        def once() -> Any:
+            logits.grad = None
+            loss = cross_entropy(logits, labels)
+            loss.backward()
+            return loss
+
+        def result() -> Sequence[Array]:
+            return [np.asarray(once().item()), logits.grad.numpy()]
+
+        return once, result
+
+    return Work(contender, 6 * rows * classes, 8 * rows * classes, 1e-5)
+
+
+def _update(optimizer: str, sizes: tuple[int, ...]) -> Work:
+    def contender(library: Any, array: Callable[[Array], Any], mode: str = "") -> Contender:
+        options = {**OPTIMIZERS[optimizer], **({"fused": True} if mode == "fused" else {})}
+
+        def fresh() -> tuple[list[Any], Any]:
+            rng = np.random.default_rng(0)
+            params = [array(rng.standard_normal(n, dtype=np.float32)).requires_grad_() for n in sizes]
+            for p in params:
+                p.grad = array(rng.standard_normal(p.shape, dtype=np.float32))
+            return params, getattr(library.optim, optimizer)(params, **options)
+
+        _, made = fresh()
+
+        def result() -> Sequence[Array]:
+            again, stepper = fresh()
+            for _ in range(CHECKED_STEPS):
+                stepper.step()
+            return [p.detach().numpy() for p in again[:3]]
+
+        return made.step, result
+
+    moved = {"SGD": 20, "Adam": 28, "AdamW": 28}[optimizer]  # bytes: parameter, gradient, state; written all but one
+    return Work(contender, 12 * sum(sizes), moved * sum(sizes), 1e-5)
+
+
+def _training_step(widths: tuple[int, ...], batch: int, optimizer: str) -> Work:
+    def contender(library: Any, array: Callable[[Array], Any], mode: str = "") -> Contender:
+        options = {**OPTIMIZERS[optimizer], **({"fused": True} if mode else {})}
+        rng = np.random.default_rng(0)
+        images = array(rng.standard_normal((batch, widths[0]), dtype=np.float32))
+        labels = array(rng.integers(0, widths[-1], batch))
+        weights = [rng.standard_normal((n, m)).astype(np.float32) / math.sqrt(m) for m, n in itertools.pairwise(widths)]
+        nn = library.nn
+
+        def fresh() -> Callable[[], Any]:
+            layers: list[Any] = []
+            for m, n in itertools.pairwise(widths):
+                layers += [nn.Linear(m, n), nn.ReLU()]
+            model = nn.Sequential(*layers[:-1])
+            model.load_state_dict(
+                {
+                    key: array(weights[i // 2] if i % 2 == 0 else np.zeros(widths[i // 2 + 1], np.float32))
+                    for i, key in enumerate(model.state_dict())
+                }
+            )
+            if getattr(images, "device", None) is not None and library is pyengine:
+                model.to(images.device)
+            run = library.compile(model) if mode == "compiled" else model
+            loss_fn = nn.CrossEntropyLoss()
+            stepper = getattr(library.optim, optimizer)(model.parameters(), **options)
+
+            def step() -> Any:
+                stepper.zero_grad()
+                loss = loss_fn(run(images), labels)
+                loss.backward()
+                stepper.step()
+                return loss
+
+            return step
+
+        def result() -> Sequence[Array]:
+            step = fresh()
+            return [np.array([step().item() for _ in range(CHECKED_STEPS)])]
+
+        step: list[Callable[[], Any]] = []  # made at the first call, as compiling takes a while
+
+        def once() -> Any:
+            if not step:
+                step.append(fresh())
+            return step[0]()
+
+        return once, result
+
+    pairs = list(itertools.pairwise(widths))
+    products = sum(m * n for m, n in pairs)
+    # forward, and for all but the first layer both gradients
+    flops = 2 * batch * (3 * products - pairs[0][0] * pairs[0][1])
+    return Work(contender, flops, 28 * products, 1e-4)
+
+
+# --- small operations: all that is timed is what surrounds them
+
+
+def _chain(length: int, tracked: bool, backward: bool) -> Work:
+    def contender(library: Any, array: Callable[[Array], Any]) -> Contender:
+        one = array(np.ones(4, np.float32))
+        leaf = array(np.ones(4, np.float32))
+        if tracked:
+            leaf.requires_grad_()
+
+        def once() -> Any:
+            z = leaf
+            for _ in range(length):
+                z = z + one
+            if backward:
+                leaf.grad = None
+                z.backward(one)
+            return z
+
+        def result() -> Sequence[Array]:
+            z = once()
+            return [(leaf.grad if backward else z).detach().numpy()]
+
+        return once, result
+
+    return Work(contender, 4 * length, 48 * length, 0.0)
+
+
+_OVERHEAD = {
+    "add of 4": _chain(1, tracked=False, backward=False),
+    "add of 4, tracked": _chain(1, tracked=True, backward=False),
+    "chain of 100, forward and backward": _chain(100, tracked=True, backward=True),
+}

@@ -1,0 +1,164 @@
+"""The benchmark: it notices wrong results, other programs and impossible figures, and its child process works."""
+
+import json
+import math
+import time
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from pyengine.bench import kernels, measure, peers, report, run, training
+from pyengine.bench.task import Task
+from pyengine.bench.timing import median_interval, others_running, take_turns
+from pyengine.cli import app
+
+
+def row(**changes):
+    found = {
+        "group": "rows",
+        "name": "sum 4x4",
+        "flops": 16,
+        "bytes": 64,
+        "seconds": {"pyengine": 1e-6, "numpy": 2e-6},
+        "ratios": {"numpy": [2.0, 1.9, 2.1]},
+        "gflops": 0.016,
+        "gbytes": 0.064,
+        "share": 0.5,
+        "dropped": 0,
+        "wrong": [],
+    }
+    return {**found, **changes}
+
+
+SETTINGS = {"cpu": "A", "isa": "v3", "threads": 1, "roof_gflops": 100.0, "mode": "best", "peers": {}}
+RESULT = {"settings": {**SETTINGS, "roof_paces": [[1 << 27, 20.0], [1 << 16, 90.0]]}, "rows": [row()]}
+
+
+def test_ratios_are_of_the_same_round() -> None:
+    timing = take_turns({"short": lambda: time.sleep(0.002), "long": lambda: time.sleep(0.006)}, 5, others=lambda: 0)
+    assert len(timing.ratios["long"]) == 5
+    assert all(1.5 < ratio < 6 for ratio in timing.ratios["long"])
+    assert timing.seconds["short"] < timing.seconds["long"]
+
+
+def test_rounds_beside_other_programs_are_dropped() -> None:
+    busy = iter([0, 0, 0, 1, 0, 0] + [0] * 100)  # before and after the sample, three rounds of them: the second is bad
+    timing = take_turns({"only": lambda: time.sleep(0.002)}, 4, others=lambda: next(busy))
+    assert timing.dropped == 1
+    always = take_turns({"only": lambda: time.sleep(0.001)}, 3, others=lambda: 1)
+    assert always.dropped == 12
+    assert math.isnan(always.seconds["only"])
+
+
+def test_others_running_does_not_count_this_process() -> None:
+    assert min(others_running() for _ in range(50)) < 50
+
+
+def test_interval_of_the_median_holds_it_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(400):
+        _, low, high = median_interval(list(rng.standard_normal(30)))
+        inside += low <= 0 <= high
+    assert inside / 400 >= 0.93
+
+
+def a_task(got) -> Task:
+    return Task(
+        "rows", "sum", lambda: None, lambda: [got], lambda: [np.ones(3)], 3, 12, np.dtype(np.float32), tolerance=1e-6
+    )
+
+
+@pytest.mark.parametrize("bad", [1.1, np.nan, np.inf])
+def test_a_wrong_result_is_noticed(bad) -> None:
+    assert a_task(np.ones(3)).wrong() == []
+    assert "pyengine, sum: result 0 is off by" in a_task(np.array([1.0, bad, 1.0])).wrong()[0]
+
+
+def test_a_wrong_peer_is_noticed() -> None:
+    task = a_task(np.ones(3))
+    task.peers["other"] = (lambda: None, lambda: [np.zeros(3)])
+    assert "other, sum" in task.wrong()[0]
+
+
+def test_complaints_of_what_cannot_be() -> None:
+    assert run.complaints([row()]) == []
+    assert "of its roof cannot be" in run.complaints([row(share=1.2)])[0]
+    assert "other programs" in run.complaints([row(seconds={"pyengine": math.nan})])[0]
+    assert run.complaints([row(wrong=["sum: off"])]) == ["sum: off"]
+
+
+def test_the_child_gets_no_crippled_blas(monkeypatch) -> None:
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setenv("OPENBLAS_L2_SIZE", "1")
+    child = run.environment_for("installed", 2)
+    assert [key for key in child if key.startswith("OPENBLAS_")] == ["OPENBLAS_THREAD_TIMEOUT"]
+    assert "MALLOC_TOP_PAD_" not in child
+    assert run.environment_for("best", 2)["MALLOC_TOP_PAD_"]
+
+
+def test_every_row_is_named_once() -> None:
+    names = [spec.name for spec in measure.all_specs()]
+    assert len(names) == len(set(names))
+    assert {spec.group for spec in measure.all_specs()} == set(measure.GROUPS)
+
+
+SMALL = [s for s in kernels.specs() if not any(n in s.name for n in ("4096", "2048", "50257", "1024"))]
+
+
+@pytest.mark.parametrize("spec", SMALL, ids=lambda spec: spec.name)
+def test_rows_of_kernels_are_right_and_so_are_the_peers(spec) -> None:
+    found = {name: peer for name in ("numpy", "torch") if (peer := peers.find(name, 1)) is not None}
+    assert spec.make(found).wrong() == []
+
+
+TRAINING = [s for s in training.specs() if "4096" not in s.name and "M" not in s.name.split()[-1]]
+
+
+@pytest.mark.parametrize("spec", TRAINING, ids=lambda spec: spec.name)
+def test_rows_of_user_code_are_right_and_so_is_torch(spec) -> None:
+    found = {name: peer for name in ("torch",) if (peer := peers.find(name, 1)) is not None}
+    task = spec.make(found)
+    task.peers.pop("torch compiled", None)  # compiles for a minute
+    assert task.wrong() == []
+
+
+def test_command_writes_figures_and_a_picture(tmp_path) -> None:
+    figures, picture = tmp_path / "figures.json", tmp_path / "roofline.png"
+    command = ["bench", "relu 256x256", "--against", "numpy", "--rounds", "5", "--threads", "1", "--peers", "best"]
+    done = CliRunner().invoke(app, [*command, "--json", str(figures), "--plot", str(picture)])
+    assert "relu 256x256" in done.output
+    (found,) = json.loads(figures.read_text())["runs"]
+    assert found["settings"]["mode"] == "best"
+    assert found["rows"][0]["wrong"] == []
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["no_such_kernel"], "nothing is called no_such_kernel"),
+        (["--against", "matlab"], "no peer matlab"),
+        (["--peers", "all"], "'installed', 'best' or 'both'"),
+    ],
+)
+def test_command_says_what_is_wrong(arguments, words) -> None:
+    done = CliRunner().invoke(app, ["bench", *arguments], env={"COLUMNS": "200"})
+    assert done.exit_code == 2
+    assert words in " ".join(done.output.split())
+
+
+def test_tables() -> None:
+    text = report.markdown(RESULT)
+    assert "| sum 4x4 | 1.00 µs | 0.1 GB/s | 50 % | 2.00 (1.90–2.10) |" in text
+    assert list(report.geometric_means(RESULT["rows"])) == [("rows", "numpy", pytest.approx(2.0), 1)]
+    assert report.width(report.table(RESULT)) > 40
+
+
+def test_documents_are_rewritten_between_markers(tmp_path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- figures -->\nold\n<!-- /figures -->\nafter\n")
+    assert report.rewrite(page, "figures", "new")
+    assert page.read_text() == "before\n<!-- figures -->\nnew\n<!-- /figures -->\nafter\n"
+    assert not report.rewrite(page, "others", "new")
