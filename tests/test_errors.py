@@ -374,7 +374,7 @@ def test_kernels_refuse_nonsense(backend, nonsense) -> None:
     with pytest.raises(TypeError, match=r"^matmul: a must be"):
         k.matmul(nonsense, a)
     with pytest.raises(TypeError, match=r"^sgd_step: "):
-        k.sgd_step([nonsense], [a], [], np.ones(1, np.float32))
+        k.sgd_step([nonsense], [a], [], np.ones(1, np.float32), np.zeros(1, np.float32))
     with pytest.raises(TypeError, match=r"^add: "):
         k.add(a, a, out=nonsense if nonsense is not None else "nothing")
 

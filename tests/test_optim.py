@@ -136,6 +136,22 @@ def test_the_learning_rate_may_change_between_steps():
     assert p.item() == -1.75
 
 
+def test_momentum_may_change_between_steps_and_keeps_its_array():
+    p = parameter([0.0])
+    optimizer = optim.SGD([p], lr=1.0, momentum=0.5)
+    seen, want, buffer = [], 0.0, 0.0
+    for momentum in (0.5, 0.75, 0.25):
+        optimizer.param_groups[0]["momentum"] = momentum
+        give_gradient(p, [1.0])
+        optimizer.step()
+        buffer = momentum * buffer + 1.0
+        want -= buffer
+        seen.append([array for (_, name, *_), array in optimizer._scalars.items() if name == "momentum"])
+    assert p.item() == want
+    assert [array.tolist() for array in seen[-1]] == [[0.25]]
+    assert all(a is b for found in seen for a, b in zip(found, seen[0], strict=True))
+
+
 def test_groups_have_settings_of_their_own():
     p, q, r = parameter([0.0]), parameter([0.0]), parameter([0.0])
     optimizer = optim.SGD([{"params": [p]}, {"params": q, "lr": 2.0}], lr=1.0)

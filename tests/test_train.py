@@ -15,12 +15,13 @@ from rich.console import Console
 import pyengine as pe
 from pyengine import nn, optim
 from pyengine.cli.tables import behind
-from pyengine.data import DataLoader, TensorDataset
+from pyengine.data import DataLoader, IterableDataset, TensorDataset
 from pyengine.recipes import RECIPES, run
 from pyengine.recipes.recipe import Settings
 from pyengine.recipes.run import trainer_of
 from pyengine.train import (
     Callback,
+    ClipGradients,
     EarlyStopping,
     Schedule,
     Trainer,
@@ -395,6 +396,92 @@ def test_metrics_check_what_they_get():
             metric(np.zeros((3, 1)), np.zeros(3))
         with pytest.raises(ValueError, match=f"{name}: no samples"):
             metric(np.zeros(0), np.zeros(0))
+
+
+# --- clipping
+
+
+def sizes_of_gradients(trainer):
+    return [float(np.abs(p.grad.data).max()) for p in trainer.model.parameters()]
+
+
+@pytest.mark.parametrize("bounds", [{"max_norm": 0.01}, {"max_value": 0.001}, {"max_norm": 0.01, "max_value": 0.001}])
+def test_clipped_gradients_are_what_the_optimizer_steps_along(bounds):
+    clipping = ClipGradients(**bounds)
+    trainer = small_trainer(callbacks=[clipping])
+    trainer.fit(loader(), epochs=1)
+    gradients = [p.grad.data for p in trainer.model.parameters()]
+    norm = np.sqrt(sum((g.astype(np.float64) ** 2).sum() for g in gradients))
+    if "max_norm" in bounds:
+        assert norm <= 0.01 * (1 + 1e-6)
+        assert clipping.norm.item() > 0.01  # what it was
+    if "max_value" in bounds:
+        assert max(sizes_of_gradients(trainer)) <= np.float32(0.001)
+
+
+def test_clipping_that_never_acts_changes_nothing():
+    plain, clipped = small_trainer(), small_trainer(callbacks=[ClipGradients(max_norm=1e6, max_value=1e6)])
+    losses = [[row["train_loss"] for row in trainer.fit(loader(), epochs=2)] for trainer in (plain, clipped)]
+    assert losses[0] == losses[1]
+
+
+def test_clipping_sees_the_whole_accumulated_gradient():
+    clipping = ClipGradients(max_norm=1e6)
+    parts = small_trainer(accumulate=4, callbacks=[clipping])
+    whole = small_trainer(callbacks=[whole_clipping := ClipGradients(max_norm=1e6)])
+    parts.fit(DataLoader(blobs(64), batch_size=16), epochs=1)
+    whole.fit(DataLoader(blobs(64), batch_size=64), epochs=1)
+    # the same mean, summed in another order
+    assert clipping.norm.item() == pytest.approx(whole_clipping.norm.item(), rel=1e-5)
+
+
+def test_mistakes_in_clipping():
+    with pytest.raises(ValueError, match="give max_norm, max_value or both"):
+        ClipGradients()
+    with pytest.raises(ValueError, match="ClipGradients: max_norm must be ≥ 0, not -1"):
+        ClipGradients(-1)
+    with pytest.raises(ValueError, match="ClipGradients: max_value must be ≥ 0, not nan"):
+        ClipGradients(max_value=float("nan"))
+
+
+# --- streams
+
+
+class Stream(IterableDataset):
+    """Samples one after the other, of a number that is not told."""
+
+    def __iter__(self):
+        points, labels = blobs().tensors
+        return ((points[i], labels[i]) for i in range(len(labels)))
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_fit_walks_through_a_stream(terminal):
+    stream = DataLoader(Stream(), batch_size=16)
+    with pytest.raises(TypeError, match="no known number of batches"):
+        len(stream)
+    display = progress(Console(file=StringIO(), force_terminal=terminal, width=120))
+    streamed, listed = small_trainer(callbacks=[display]), small_trainer()
+    history = streamed.fit(stream, stream, epochs=3)
+    assert streamed.batches is None
+    assert (streamed.step, len(history)) == (12, 3)
+    expected = listed.fit(DataLoader(blobs(), batch_size=16), epochs=3)
+    assert [row["train_loss"] for row in history] == [row["train_loss"] for row in expected]
+
+
+def test_a_stream_goes_on_where_it_was_stopped():
+    class StopAt(Callback):
+        def on_step(self, trainer):
+            if trainer.step == 6:
+                trainer.stop("enough")
+
+    whole, parts = small_trainer(), small_trainer(callbacks=[StopAt()])
+    whole.fit(DataLoader(Stream(), batch_size=16), epochs=3)
+    stream = DataLoader(Stream(), batch_size=16)
+    parts.fit(stream, epochs=3)
+    assert (parts.step, len(parts.history)) == (6, 1)
+    parts.fit(stream, epochs=3)
+    assert [row["train_loss"] for row in parts.history] == [row["train_loss"] for row in whole.history]
 
 
 # --- Ctrl-C

@@ -30,13 +30,14 @@ void check_settings(Report& report, DType dtype, Layout layout, const Settings& 
     want.push_back(p);
     want_buffers.push_back(b);
   }
-  Tensor lr(DType::f32, {1});
+  Tensor lr(DType::f32, {1}), momentum(DType::f64, {1});
   lr.fill([](int64_t) { return kLr; });
+  momentum.fill([&](int64_t) { return s.momentum; });
   if (s.momentum == 0) want_buffers.clear();
 
   std::vector<Array> p(params.begin(), params.end()), g(grads.begin(), grads.end()), b(buffers.begin(), buffers.end());
-  sgd_step_check(InOutList{p}, g, InOutList{b}, lr, s.momentum, s.weight_decay, s.nesterov);
-  sgd_step(InOutList{p}, g, InOutList{b}, lr, s.momentum, s.weight_decay, s.nesterov);
+  sgd_step_check(InOutList{p}, g, InOutList{b}, lr, momentum, s.weight_decay, s.nesterov);
+  sgd_step(InOutList{p}, g, InOutList{b}, lr, momentum, s.weight_decay, s.nesterov);
   for (size_t i = 0; i < params.size(); ++i)
     report.compare("sgd_step " + describe(params[i], layout), params[i], [&] { return want[i]; }, 0);
   for (size_t i = 0; i < buffers.size(); ++i)

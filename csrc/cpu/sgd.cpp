@@ -1,6 +1,6 @@
 // sgd_step: one step of stochastic gradient descent over all parameters, in place.
 //
-//   g = grad + weight_decay · p;  with momentum: b = momentum · b + g, g = b (nesterov: g + momentum · b);  p -= lr · g
+//   g = grad + weight_decay · p;  with buffers: b = momentum · b + g, g = b (nesterov: g + momentum · b);  p -= lr · g
 //
 // 4 to 8 FLOP an element against 3 (with momentum 5) elements of memory: limited by memory. The idea: all is done while
 // an element is in a register, in one walk over all parameters (cpu/param_walk.h).
@@ -47,11 +47,11 @@ void step(const Settings& settings, int64_t count, const Lists<kN>& lists) {
 
 }  // namespace
 
-void sgd_step(InOutList params, InList grads, InOutList buffers, In lr, double momentum, double weight_decay,
+void sgd_step(InOutList params, InList grads, InOutList buffers, In lr, In momentum, double weight_decay,
               bool nesterov) {
   const auto count = static_cast<int64_t>(params.size());
-  const Settings settings{value_of(lr), momentum, weight_decay};
-  if (momentum == 0) {
+  const Settings settings{value_of(lr), value_of(momentum), weight_decay};
+  if (buffers.empty()) {
     step<false, false, 2>(settings, count, {params.data(), grads.data()});
   } else if (nesterov) {
     step<true, true, 3>(settings, count, {params.data(), grads.data(), buffers.data()});

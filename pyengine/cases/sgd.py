@@ -10,8 +10,8 @@ from .case import Call, Cases, Operand, Pick, constant, real
 
 def _call(shapes: tuple[tuple[int, ...], ...], momentum: float, weight_decay: float, nesterov: bool) -> Call:
     each = tuple(Operand(shape, real) for shape in shapes)
-    attrs = {"momentum": momentum, "weight_decay": weight_decay, "nesterov": nesterov}
-    return Call((each, each, each if momentum else (), Operand((1,), constant(0.5))), attrs)
+    scalars = (Operand((1,), constant(0.5)), Operand((1,), constant(momentum)))
+    return Call((each, each, each if momentum else (), *scalars), {"weight_decay": weight_decay, "nesterov": nesterov})
 
 
 def _draw(pick: Pick) -> Call:
@@ -37,7 +37,7 @@ def _error(
     grads: list[Array],
     buffers: list[Array],
     lr: Array,
-    momentum: float = 0.0,
+    momentum: Array,
     weight_decay: float = 0.0,
     nesterov: bool = False,
 ) -> tuple[Any, ...]:
@@ -45,10 +45,11 @@ def _error(
     # parameter; with FMA there are fewer. All sizes below are those of the inputs.
     rate = lr.reshape(())
     in_step = [np.abs(g) + weight_decay * np.abs(p) for p, g in zip(params, grads, strict=True)]
-    if not momentum:
+    if not buffers:
         return tuple(np.abs(p) + 4 * rate * (np.abs(p) + s) for p, s in zip(params, in_step, strict=True))
-    in_buffer = [momentum * np.abs(b) + s for b, s in zip(buffers, in_step, strict=True)]
-    in_step = [s + momentum * b if nesterov else b for s, b in zip(in_step, in_buffer, strict=True)]
+    keep = momentum.reshape(())
+    in_buffer = [keep * np.abs(b) + s for b, s in zip(buffers, in_step, strict=True)]
+    in_step = [s + keep * b if nesterov else b for s, b in zip(in_step, in_buffer, strict=True)]
     moved = tuple(np.abs(p) + 6 * rate * (np.abs(p) + s) for p, s in zip(params, in_step, strict=True))
     return (*moved, *(4 * b for b in in_buffer))
 

@@ -47,13 +47,12 @@ class SGD(Optimizer):
 
     def update(self, group: Group, bucket: Bucket) -> None:
         """One step, by one kernel call."""
-        momentum = group["momentum"]
         kernels_of(bucket.device).sgd_step(
             bucket.arrays,
             bucket.grads,
-            self.state_arrays("momentum_buffer", bucket) if momentum else [],
+            self.state_arrays("momentum_buffer", bucket) if group["momentum"] else [],
             self.scalar(group, "lr", bucket),
-            momentum=momentum,
+            self.scalar(group, "momentum", bucket),
             weight_decay=group["weight_decay"],
             nesterov=group["nesterov"],
         )

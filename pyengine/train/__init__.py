@@ -4,13 +4,13 @@ The loop itself is four lines that a user can write (see the README); `Trainer` 
 history, the best weights and a clean stop.
 """
 
-from .callbacks import Callback, EarlyStopping, Schedule
+from .callbacks import Callback, ClipGradients, EarlyStopping, Schedule
 from .checkpoint import Checkpoints
 from .metrics import accuracy, confusion_matrix, mean_absolute_error, r2, top_k_accuracy
 from .tensor_file import BadFileError
 from .trainer import Best, Trainer
 
 __all__ = [
-    "BadFileError", "Best", "Callback", "Checkpoints", "EarlyStopping", "Schedule", "Trainer", "accuracy",
-    "confusion_matrix", "mean_absolute_error", "r2", "top_k_accuracy",
+    "BadFileError", "Best", "Callback", "Checkpoints", "ClipGradients", "EarlyStopping", "Schedule", "Trainer",
+    "accuracy", "confusion_matrix", "mean_absolute_error", "r2", "top_k_accuracy",
 ]  # fmt: skip

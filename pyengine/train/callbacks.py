@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ..nn.utils import clip_grad_norm_, clip_grad_value_
+from ..tensor import Tensor
+
 if TYPE_CHECKING:
     from .trainer import Trainer
 
@@ -59,6 +62,37 @@ class EarlyStopping(Callback):
             raise ValueError("EarlyStopping: no epoch was validated; give fit() a validation loader")
         if row["epoch"] - trainer.best.epoch >= self.patience:
             trainer.stop(f"no better {trainer.monitor} since epoch {trainer.best.epoch}")
+
+
+class ClipGradients(Callback):
+    """Keeps gradients from getting too large, before each step: by their norm, each element by its size, or both.
+
+    max_norm   all gradients are scaled by one factor so that their norm together is at most this
+    max_value  then each element is brought to [-max_value, max_value]
+    ValueError for a negative bound, or for none at all.
+
+    `norm` is what the norm was before the last step; a mean of it over a training is a guide to choosing `max_norm`.
+
+    >>> clipping = ClipGradients(max_norm=1.0)
+    """
+
+    def __init__(self, max_norm: float | None = None, max_value: float | None = None) -> None:
+        if max_norm is None and max_value is None:
+            raise ValueError("ClipGradients: give max_norm, max_value or both; without, nothing would be clipped")
+        for name, bound in (("max_norm", max_norm), ("max_value", max_value)):
+            if bound is not None and not bound >= 0:
+                raise ValueError(f"ClipGradients: {name} must be ≥ 0, not {bound}")
+        self.max_norm = max_norm
+        self.max_value = max_value
+        self.norm: Tensor | None = None
+
+    def on_gradients(self, trainer: "Trainer") -> None:
+        """Clip what the optimizer will step along."""
+        parameters = [p for group in trainer.optimizer.param_groups for p in group["params"]]
+        if self.max_norm is not None:
+            self.norm = clip_grad_norm_(parameters, self.max_norm)
+        if self.max_value is not None:
+            clip_grad_value_(parameters, self.max_value)
 
 
 class Schedule(Callback):

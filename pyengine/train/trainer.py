@@ -1,7 +1,7 @@
 """The training loop, and what one wants to know and keep while it runs."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -109,7 +109,7 @@ class Trainer:
         loader, FloatingPointError for a loss that is not finite.
         """
         self.loader, self.stopped, self.epochs = train_loader, None, epochs
-        self.batches = len(train_loader) if isinstance(train_loader, Sized) else None
+        self.batches = known_length(train_loader)
         error: BaseException | None = None
         self._tell("on_fit_start")
         try:
@@ -252,6 +252,14 @@ class Trainer:
 def loader_state(loader: Any) -> dict[str, Any] | None:
     """Where a `DataLoader` is; None for a list of batches, which is walked through from its beginning."""
     return loader.state_dict() if hasattr(loader, "state_dict") else None
+
+
+def known_length(loader: Loader) -> int | None:
+    """How many batches an epoch has; None for a generator, and for a `DataLoader` over an `IterableDataset`."""
+    try:
+        return len(loader)  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 def in_groups(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
