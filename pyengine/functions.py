@@ -9,13 +9,13 @@ from .joining import cat, concat, concatenate, roll, stack
 from .tensor import Tensor
 
 __all__ = [
-    "abs", "all", "amax", "amin", "any", "argmax", "argmin", "argsort", "cat", "ceil", "chunk", "concat",
-    "concatenate", "cos", "cumsum", "diag", "diagonal", "erf", "exp", "expm1", "flatten", "flip", "floor", "gather",
-    "index_add", "index_select", "log", "log1p", "log_softmax", "logsumexp", "masked_select", "matmul", "max",
-    "mean", "min", "movedim", "narrow", "nonzero", "permute", "prod", "ravel", "reciprocal", "relu",
-    "repeat_interleave", "reshape", "roll", "round", "rsqrt", "scatter", "scatter_add", "select", "sigmoid", "sign",
-    "sin", "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sum", "swapaxes", "t", "take",
-    "tanh", "tile", "topk", "transpose", "tril", "triu", "trunc", "unbind", "unflatten", "unsqueeze", "var",
+    "abs", "all", "amax", "amin", "any", "argmax", "argmin", "argsort", "bmm", "cat", "ceil", "chunk", "concat",
+    "concatenate", "cos", "cumsum", "diag", "diagonal", "dot", "erf", "exp", "expm1", "flatten", "flip", "floor",
+    "gather", "index_add", "index_select", "log", "log1p", "log_softmax", "logsumexp", "masked_select", "matmul",
+    "max", "mean", "min", "mm", "movedim", "narrow", "nonzero", "outer", "permute", "prod", "ravel", "reciprocal",
+    "relu", "repeat_interleave", "reshape", "roll", "round", "rsqrt", "scatter", "scatter_add", "select", "sigmoid",
+    "sign", "sin", "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sum", "swapaxes", "t",
+    "take", "tanh", "tile", "topk", "transpose", "tril", "triu", "trunc", "unbind", "unflatten", "unsqueeze", "var",
 ]  # fmt: skip
 
 # elementwise
@@ -34,7 +34,11 @@ scatter_add = Tensor.scatter_add
 take = Tensor.take
 
 # products
+bmm = Tensor.bmm
+dot = Tensor.dot
 matmul = Tensor.matmul
+mm = Tensor.mm
+outer = Tensor.outer
 
 # reductions
 all = Tensor.all

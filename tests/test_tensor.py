@@ -356,3 +356,14 @@ def test_writes_to_views_reach_the_base() -> None:
 def test_number_of_threads(count) -> None:
     pe.set_num_threads(count)
     assert pe.get_num_threads() == count
+
+
+@every_device
+def test_named_products_are_numpys(device) -> None:
+    rng = np.random.default_rng(0)
+    a, b, c = (rng.integers(-4, 5, shape).astype(np.float32) for shape in ((2, 3, 4), (2, 4, 5), (4,)))
+    t = {name: pe.tensor(value, device=device) for name, value in {"a": a, "b": b, "c": c}.items()}
+    same(t["a"][0].mm(t["b"][0]), a[0] @ b[0])
+    same(t["a"].bmm(t["b"]), a @ b)
+    same(t["a"][0, 0].dot(t["c"]), a[0, 0] @ c)
+    same(t["a"][0, :, 0].outer(t["c"]), np.outer(a[0, :, 0], c))

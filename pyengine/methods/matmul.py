@@ -35,3 +35,50 @@ class MatmulMethods(ViewMethods):
             out.shape[:-2] + (out.shape[-2:-1] if self.ndim > 1 else ()) + (out.shape[-1:] if other.ndim > 1 else ())
         )
         return out.reshape(shape)
+
+    def mm(self, mat2: "Tensor") -> "Tensor":
+        """The product of two matrices, of shapes (m, k) and (k, n); ValueError for others. No axes broadcast.
+
+        >>> import pyengine as pe
+        >>> pe.ones(2, 3).mm(pe.ones(3, 1))
+        tensor([[3.],
+                [3.]])
+        """
+        return self._product("mm", mat2, 2, "matrices")
+
+    def bmm(self, mat2: "Tensor") -> "Tensor":
+        """The products of two batches of matrices, of shapes (b, m, k) and (b, k, n); ValueError for others.
+
+        >>> import pyengine as pe
+        >>> pe.ones(5, 2, 3).bmm(pe.ones(5, 3, 4)).shape
+        (5, 2, 4)
+        """
+        if self.ndim == mat2.ndim == 3 and self.shape[0] != mat2.shape[0]:
+            raise ValueError(f"bmm: batches of {self.shape[0]} and {mat2.shape[0]} matrices; matmul broadcasts")
+        return self._product("bmm", mat2, 3, "batches of matrices")
+
+    def dot(self, tensor: "Tensor") -> "Tensor":
+        """Σ aᵢbᵢ of two vectors of the same shape (n,); ValueError for others.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([1.0, 2.0]).dot(pe.tensor([3.0, 4.0]))
+        tensor(11.)
+        """
+        return self._product("dot", tensor, 1, "vectors")
+
+    def outer(self, vec2: "Tensor") -> "Tensor":
+        """aᵢbⱼ for two vectors, of shapes (m,) and (n,): a matrix of shape (m, n). ValueError for others.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([1.0, 2.0]).outer(pe.tensor([3.0, 4.0]))
+        tensor([[3., 4.],
+                [6., 8.]])
+        """
+        if self.ndim != 1 or vec2.ndim != 1:
+            raise ValueError(f"outer: shapes {self.shape} and {vec2.shape}: takes two vectors")
+        return self.reshape(-1, 1) * vec2.reshape(1, -1)
+
+    def _product(self, name: str, other: "Tensor", ndim: int, what: str) -> "Tensor":
+        if self.ndim != ndim or other.ndim != ndim:
+            raise ValueError(f"{name}: shapes {self.shape} and {other.shape}: takes two {what}; matmul takes any")
+        return self.matmul(other)
