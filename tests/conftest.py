@@ -21,17 +21,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def _names(config: pytest.Config) -> list[str]:
+    asked = config.getoption("--backends")
+    return asked.split(",") if asked else backend_names()
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" in metafunc.fixturenames:
-        asked = metafunc.config.getoption("--backends")
-        names = asked.split(",") if asked else backend_names()
-        metafunc.parametrize("backend", names, indirect=True, scope="session")
+        metafunc.parametrize("backend", _names(metafunc.config), indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
 def backend(request: pytest.FixtureRequest) -> Backend:
-    """A native backend, by name of its module."""
+    """A native backend, by name of its module: the test runs once for each."""
     return load_backend(request.param)
+
+
+@pytest.fixture(scope="session")
+def backends(request: pytest.FixtureRequest) -> list[Backend]:
+    """All native backends: for tests in which a case, and what is expected of it, cost more than the kernels."""
+    return [load_backend(name) for name in _names(request.config)]
 
 
 @pytest.fixture(autouse=True)

@@ -87,19 +87,19 @@ def vjp(kernels, name, operands, upstream, attrs, needs=None):
 
 @pytest.mark.parametrize("name", [name for name in OPS if cases.OPS[name].exact])
 @given(data=st.data())
-def test_gradients_of_small_integers_are_exact(backend, name, data) -> None:
+def test_gradients_of_small_integers_are_exact(backends, name, data) -> None:
     call, operands, upstream, _ = draw_vjp(data, name, exact=True)
-    got = vjp(backend.kernels, name, operands, upstream, call.attrs)
     want = vjp(REFERENCE.kernels, name, operands, upstream, call.attrs)
-    for i, (g, w) in enumerate(zip(got, want, strict=True)):
-        assert_same(g, w, f"gradient {i} of {name}({call})", signed_zero=False)
+    for backend in backends:
+        got = vjp(backend.kernels, name, operands, upstream, call.attrs)
+        for i, (g, w) in enumerate(zip(got, want, strict=True)):
+            assert_same(g, w, f"{backend.name}: gradient {i} of {name}({call})", signed_zero=False)
 
 
 @every_op
 @given(data=st.data())
-def test_gradients_agree_with_the_reference(backend, name, data) -> None:
+def test_gradients_agree_with_the_reference(backends, name, data) -> None:
     call, operands, upstream, seed = draw_vjp(data, name, exact=False)
-    got = vjp(backend.kernels, name, operands, upstream, call.attrs)
     wide_upstream = [widened(u) for u in upstream]
     want = vjp(REFERENCE.kernels, name, [widened(o) for o in operands], wide_upstream, call.attrs)
     rng = np.random.default_rng(seed)
@@ -107,16 +107,19 @@ def test_gradients_agree_with_the_reference(backend, name, data) -> None:
     # in a random direction is within a few units of the sizes that went in.
     size = 1 + sum(np.linalg.norm(o) for o in operands if is_float(o))
     size *= sum(np.linalg.norm(u) for u in wide_upstream if u is not None)
-    for i, (g, w) in enumerate(zip(got, want, strict=True)):
-        if w is None:
-            assert g is None
-            continue
-        assert g.shape == w.shape
-        assert g.dtype == operands[i].dtype
-        direction = rng.standard_normal(w.shape)
-        allowed = 16 * np.finfo(g.dtype).eps * np.linalg.norm(direction) * (np.linalg.norm(w) + size)
-        off = abs(float(((g.astype(w.dtype) - w) * direction).sum()))
-        assert off <= allowed, f"gradient {i} of {name}({call}): off by {off:.3g}, allowed {allowed:.3g}"
+    directions = [None if w is None else rng.standard_normal(w.shape) for w in want]
+    for backend in backends:
+        got = vjp(backend.kernels, name, operands, upstream, call.attrs)
+        for i, (g, w, direction) in enumerate(zip(got, want, directions, strict=True)):
+            what = f"{backend.name}: gradient {i} of {name}({call})"
+            if w is None:
+                assert g is None, what
+                continue
+            assert g.shape == w.shape, what
+            assert g.dtype == operands[i].dtype, what
+            allowed = 16 * np.finfo(g.dtype).eps * np.linalg.norm(direction) * (np.linalg.norm(w) + size)
+            off = abs(float(((g.astype(w.dtype) - w) * direction).sum()))
+            assert off <= allowed, f"{what}: off by {off:.3g}, allowed {allowed:.3g}"
 
 
 @every_op

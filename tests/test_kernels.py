@@ -42,24 +42,26 @@ def test_backend_has_every_kernel(backend) -> None:
 # --- right, for any shape, stride and value
 
 
-def check(backend, data, cases, exact: bool) -> None:
+def check(backends, data, cases, exact: bool) -> None:
     call, dtype, seed = draw_call(data, cases)
     operands = draw_layouts(data, call.fill(seed, dtype, exact), cases.in_place)
-    with poisoned_pool():
-        got = run(backend.kernels, cases, operands, call.attrs)
-    check_against_reference(got, cases, operands, call.attrs, exact, f"{cases.name}({call}) {dtype}")
+    expected = Expected(cases, operands, call.attrs, exact)
+    for backend in backends:
+        with poisoned_pool():
+            got = run(backend.kernels, cases, operands, call.attrs)
+        expected.check(got, f"{backend.name}: {cases.name}({call}) {dtype}")
 
 
 @every_kernel
 @given(data=st.data())
-def test_real_numbers(backend, name, data) -> None:
-    check(backend, data, KERNELS[name], exact=False)
+def test_real_numbers(backends, name, data) -> None:
+    check(backends, data, KERNELS[name], exact=False)
 
 
 @pytest.mark.parametrize("name", [name for name, cases in KERNELS.items() if cases.exact])
 @given(data=st.data())
-def test_small_integers_give_exact_results(backend, name, data) -> None:
-    check(backend, data, KERNELS[name], exact=True)
+def test_small_integers_give_exact_results(backends, name, data) -> None:
+    check(backends, data, KERNELS[name], exact=True)
 
 
 SPECIAL = (np.nan, np.inf, -np.inf, 0.0, -0.0)
@@ -67,7 +69,7 @@ SPECIAL = (np.nan, np.inf, -np.inf, 0.0, -0.0)
 
 @pytest.mark.parametrize("name", [name for name, cases in KERNELS.items() if name != "copy" and cases.draw])
 @given(data=st.data())
-def test_nan_and_infinity_travel(backend, name, data) -> None:
+def test_nan_and_infinity_travel(backends, name, data) -> None:
     cases = KERNELS[name]
     call, dtype, seed = draw_call(data, cases)
     operands = call.fill(seed, dtype)
@@ -76,8 +78,10 @@ def test_nan_and_infinity_travel(backend, name, data) -> None:
         for array in operand if isinstance(operand, list) else [operand]:
             if array is not None and array.dtype.kind == "f" and array.size:
                 array.reshape(-1)[rng.integers(array.size, size=2)] = rng.choice(SPECIAL, 2)
-    got = run(backend.kernels, cases, operands, call.attrs)
-    check_against_reference(got, cases, operands, call.attrs, False, f"{cases.name}({call}) {dtype}")
+    expected = Expected(cases, operands, call.attrs, False)
+    for backend in backends:
+        got = run(backend.kernels, cases, operands, call.attrs)
+        expected.check(got, f"{backend.name}: {cases.name}({call}) {dtype}")
 
 
 # --- large calls, several threads
@@ -90,31 +94,47 @@ def lay_all(operand, layout: str):
 
 
 @every_kernel
-def test_listed_calls(backend, name) -> None:
+def test_listed_calls(backends, name) -> None:
     """Right, the same bits when run again and on any number of threads, and right in each memory layout."""
     cases = KERNELS[name]
     drawn = tuple(cases.draw(RandomPick(seed)) for seed in range(5))
     for number, (call, dtype) in enumerate(itertools.product((*cases.listed, *drawn), cases.dtypes)):
-        what = f"{name}({call}) {dtype}"
         operands = call.fill(0, dtype)
-        with threads(1), poisoned_pool():
-            once = run(backend.kernels, cases, operands, call.attrs)
-        check_against_reference(once, cases, operands, call.attrs, False, what)
-        for count in (1, 2, 4):
-            with threads(count), poisoned_pool():
-                again = run(backend.kernels, cases, operands, call.attrs)
-            for a, b in zip(once, again, strict=True):
-                assert_same_bits(b, a, f"{what}, again with {count} threads")
-        exact = cases.exact and number % 2 == 1
+        expected = Expected(cases, operands, call.attrs, False)
+        for backend in backends:
+            check_every_thread_count(backend, cases, call, dtype, operands, expected)
+        if cases.exact and number % 2 == 1:
+            operands = call.fill(1, dtype, exact=True)
+            expected = Expected(cases, operands, call.attrs, True)
         for layout in ("columns", LAYOUTS[2 + number % (len(LAYOUTS) - 2)]):
-            laid = [lay_all(o, layout) for o in call.fill(1, dtype, exact)]
-            outs = [None if w is None else empty_in(layout, w.shape, w.dtype)[0] for w in once]
-            out = None if cases.in_place else outs[0] if len(outs) == 1 else tuple(outs)
-            expected = Expected(cases, laid, call.attrs, exact)
-            for given_out in (None, out):
-                with poisoned_pool():
-                    got = run(backend.kernels, cases, laid, call.attrs, given_out)
-                expected.check(got, f"{what}, {layout}")
+            laid = [lay_all(o, layout) for o in operands]
+            for backend in backends:
+                check_layout(backend, cases, call, dtype, laid, layout, expected)
+
+
+def check_every_thread_count(backend, cases, call, dtype, operands, expected) -> None:
+    what = f"{backend.name}: {cases.name}({call}) {dtype}"
+    with threads(1), poisoned_pool():
+        once = run(backend.kernels, cases, operands, call.attrs)
+    expected.check(once, what)
+    for count in (1, 2, 4):
+        with threads(count), poisoned_pool():
+            again = run(backend.kernels, cases, operands, call.attrs)
+        for a, b in zip(once, again, strict=True):
+            assert_same_bits(b, a, f"{what}, again with {count} threads")
+
+
+def check_layout(backend, cases, call, dtype, laid, layout: str, expected) -> None:
+    """With new outputs, and into given ones of that layout."""
+    what = f"{backend.name}: {cases.name}({call}) {dtype}, {layout}"
+    with poisoned_pool():
+        got = run(backend.kernels, cases, laid, call.attrs)
+    expected.check(got, what)
+    if cases.in_place:
+        return
+    outs = [None if g is None else empty_in(layout, g.shape, g.dtype)[0] for g in got]
+    got = run(backend.kernels, cases, laid, call.attrs, outs[0] if len(outs) == 1 else tuple(outs))
+    expected.check(got, f"{what}, into out")
 
 
 # --- out=
@@ -124,45 +144,49 @@ WRITERS = [name for name, cases in KERNELS.items() if not cases.in_place]
 
 @pytest.mark.parametrize("name", WRITERS)
 @given(data=st.data())
-def test_out_is_filled_and_nothing_around_it(backend, name, data) -> None:
+def test_out_is_filled_and_nothing_around_it(backends, name, data) -> None:
     cases = KERNELS[name]
     call, dtype, seed = draw_call(data, cases)
     operands = draw_layouts(data, call.fill(seed, dtype))
-    want = run(backend.kernels, cases, operands, call.attrs)
-    views, bases = [], []
-    for w in want:
-        view, base = (None, None) if w is None else empty_in(Drawn(data).choice(LAYOUTS), w.shape, w.dtype)
-        views.append(view)
-        bases.append(base)
-    got = run(backend.kernels, cases, operands, call.attrs, out=views[0] if len(views) == 1 else tuple(views))
-    what = f"{name}({call}) {dtype} into out"
-    for g, w, view, base in zip(got, want, views, bases, strict=True):
-        if w is None:
-            continue
-        assert g is view, f"{what}: returned another array than out"
+    expected = Expected(cases, operands, call.attrs, False)
+    want = run(backends[0].kernels, cases, operands, call.attrs)
+    layouts = [Drawn(data).choice(LAYOUTS) for _ in want]
+    for backend in backends:
+        outs = [
+            (None, None) if w is None else empty_in(layout, w.shape, w.dtype)
+            for w, layout in zip(want, layouts, strict=True)
+        ]
+        views = [view for view, _ in outs]
+        got = run(backend.kernels, cases, operands, call.attrs, out=views[0] if len(views) == 1 else tuple(views))
+        what = f"{backend.name}: {name}({call}) {dtype} into out"
+        for g, (view, base) in zip(got, outs, strict=True):
+            if view is None:
+                continue
+            assert g is view, f"{what}: returned another array than out"
+            poison = poison_of(view.dtype)
+            written = np.array(view)
+            view[...] = poison
+            assert_same_bits(base, np.full(base.shape, poison, base.dtype), f"{what}: wrote outside of out")
+            view[...] = written
         # a kernel may go other ways through another layout of out, but its results must be as good
-        poison = poison_of(w.dtype)
-        written = np.array(view)
-        view[...] = poison
-        assert_same_bits(base, np.full(base.shape, poison, base.dtype), f"{what}: wrote outside of out")
-        view[...] = written
-    check_against_reference(got, cases, operands, call.attrs, False, what)
+        expected.check(got, what)
 
 
 @pytest.mark.parametrize("name", [name for name, cases in KERNELS.items() if cases.aliases])
 @given(data=st.data())
-def test_out_may_be_an_input(backend, name, data) -> None:
+def test_out_may_be_an_input(backends, name, data) -> None:
     cases = KERNELS[name]
     call, dtype, seed = draw_call(data, cases)
     operands = draw_layouts(data, call.fill(seed, dtype), in_place=cases.aliases)
-    (want,) = run(backend.kernels, cases, operands, call.attrs)
-    for i in cases.aliases:
-        if operands[i].shape == want.shape:
-            given_operands = list(operands)
-            given_operands[i] = target = twin(operands[i])
-            (got,) = run(backend.kernels, cases, given_operands, call.attrs, out=target)
-            assert got is target
-            assert_same_bits(got, want, f"{name}({call}) {dtype} into operand {i}")
+    for backend in backends:
+        (want,) = run(backend.kernels, cases, operands, call.attrs)
+        for i in cases.aliases:
+            if operands[i].shape == want.shape:
+                given_operands = list(operands)
+                given_operands[i] = target = twin(operands[i])
+                (got,) = run(backend.kernels, cases, given_operands, call.attrs, out=target)
+                assert got is target
+                assert_same_bits(got, want, f"{backend.name}: {name}({call}) {dtype} into operand {i}")
 
 
 def has_empty(operands) -> bool:

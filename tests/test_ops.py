@@ -1,8 +1,10 @@
 """Every operation on every backend against the reference, and what its record promises."""
 
+import itertools
+
 import numpy as np
 import pytest
-from harness import REFERENCE, check_against_reference, poisoned_pool, run_op
+from harness import REFERENCE, Expected, poisoned_pool, run_op
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import draw_call, draw_layouts
@@ -24,33 +26,37 @@ def test_every_op_has_an_oracle() -> None:
 
 @every_op
 @given(data=st.data())
-def test_real_numbers(backend, name, data) -> None:
+def test_real_numbers(backends, name, data) -> None:
     call, dtype, seed = draw_call(data, cases.OPS[name])
     operands = draw_layouts(data, call.fill(seed, dtype))
-    with poisoned_pool():
-        got = run_op(backend.kernels, cases.OPS[name], operands, call.attrs)
-    what = f"{name}({call}) {dtype}"
-    check_against_reference(got, cases.OPS[name], operands, call.attrs, False, what, run_op)
+    expected = Expected(cases.OPS[name], operands, call.attrs, False, run_op)
+    for backend in backends:
+        with poisoned_pool():
+            got = run_op(backend.kernels, cases.OPS[name], operands, call.attrs)
+        expected.check(got, f"{backend.name}: {name}({call}) {dtype}")
 
 
 @pytest.mark.parametrize("name", [name for name in OPS if cases.OPS[name].exact])
 @given(data=st.data())
-def test_small_integers_give_exact_results(backend, name, data) -> None:
+def test_small_integers_give_exact_results(backends, name, data) -> None:
     call, dtype, seed = draw_call(data, cases.OPS[name])
     operands = draw_layouts(data, call.fill(seed, dtype, exact=True))
-    got = run_op(backend.kernels, cases.OPS[name], operands, call.attrs)
-    what = f"{name}({call}) {dtype}"
-    check_against_reference(got, cases.OPS[name], operands, call.attrs, True, what, run_op)
+    expected = Expected(cases.OPS[name], operands, call.attrs, True, run_op)
+    for backend in backends:
+        got = run_op(backend.kernels, cases.OPS[name], operands, call.attrs)
+        expected.check(got, f"{backend.name}: {name}({call}) {dtype}")
 
 
 @every_op
-def test_listed_calls(backend, name) -> None:
+def test_listed_calls(backends, name) -> None:
     table = cases.OPS[name]
     for call in table.listed:
         for dtype in table.dtypes:
             operands = call.fill(0, dtype)
-            got = run_op(backend.kernels, table, operands, call.attrs)
-            check_against_reference(got, table, operands, call.attrs, False, f"{name}({call}) {dtype}", run_op)
+            expected = Expected(table, operands, call.attrs, False, run_op)
+            for backend in backends:
+                got = run_op(backend.kernels, table, operands, call.attrs)
+                expected.check(got, f"{backend.name}: {name}({call}) {dtype}")
 
 
 def calls_of(name: str):
@@ -66,10 +72,10 @@ def specs_of(arrays) -> list[Spec]:
 
 
 @every_op
-def test_infer_foretells_the_results(backend, name) -> None:
+def test_infer_foretells_the_results(backends, name) -> None:
     for call, operands in calls_of(name):
         foretold = OPS[name].infer(specs_of(operands), call.attrs)
-        for kernels in (backend.kernels, REFERENCE.kernels):
+        for kernels in (*(backend.kernels for backend in backends), REFERENCE.kernels):
             assert specs_of(run_op(kernels, cases.OPS[name], operands, call.attrs)) == foretold, f"{name}({call})"
 
 
@@ -92,9 +98,9 @@ def test_cost_counts_at_least_what_goes_in_and_out(name) -> None:
 
 
 @every_op
-def test_saved_arrays_come_from_where_the_record_says(backend, name) -> None:
+def test_saved_arrays_come_from_where_the_record_says(backends, name) -> None:
     op = OPS[name]
-    for call, operands in calls_of(name):
+    for (call, operands), backend in itertools.product(calls_of(name), backends):
         if any(o is None for o in operands):
             continue
         with np.errstate(all="ignore"):
@@ -117,8 +123,8 @@ def test_attributes_are_hashable(name) -> None:
 
 
 @every_op
-def test_apply_gives_what_forward_gives(backend, name) -> None:
-    for call, operands in calls_of(name):
+def test_apply_gives_what_forward_gives(backends, name) -> None:
+    for (call, operands), backend in itertools.product(calls_of(name), backends):
         tensors = [tape.wrap(a, backend.device) for a in operands]
         with np.errstate(all="ignore"):
             applied = tape.apply(OPS[name], tensors, dict(call.attrs))
