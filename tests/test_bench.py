@@ -2,13 +2,12 @@
 
 import json
 import math
-import time
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from pyengine.bench import kernels, measure, peers, report, run, training
+from pyengine.bench import kernels, measure, peers, report, run, timing, training
 from pyengine.bench.task import Task
 from pyengine.bench.timing import median_interval, others_running, take_turns
 from pyengine.cli import app
@@ -35,18 +34,56 @@ SETTINGS = {"cpu": "A", "isa": "v3", "threads": 1, "roof_gflops": 100.0, "mode":
 RESULT = {"settings": {**SETTINGS, "roof_paces": [[1 << 27, 20.0], [1 << 16, 90.0]]}, "rows": [row()]}
 
 
-def test_ratios_are_of_the_same_round() -> None:
-    timing = take_turns({"short": lambda: time.sleep(0.002), "long": lambda: time.sleep(0.006)}, 5, others=lambda: 0)
-    assert len(timing.ratios["long"]) == 5
-    assert all(1.5 < ratio < 6 for ratio in timing.ratios["long"])
-    assert timing.seconds["short"] < timing.seconds["long"]
+class Clock:
+    """Time that passes only where a contender says so: no test depends on how busy the machine is."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def work(self, seconds: float) -> None:
+        self.now += seconds
 
 
-def test_rounds_beside_other_programs_are_dropped() -> None:
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(timing, "perf_counter", made)
+    return made
+
+
+def test_ratios_are_of_the_same_round(clock) -> None:
+    pace = iter(range(1, 1000))  # the machine slows down all the time; both contenders of a round feel about the same
+    now = {"slow": 1}
+
+    def short() -> None:
+        now["slow"] = next(pace)
+        clock.work(0.002 * now["slow"])
+
+    found = take_turns({"short": short, "long": lambda: clock.work(0.006 * now["slow"])}, 5, others=lambda: 0)
+    assert len(found.ratios["long"]) == 5
+    assert found.dropped == 0
+    assert sorted(found.ratios["long"])[2] == pytest.approx(3, rel=0.3)
+
+
+def test_short_calls_are_repeated(clock) -> None:
+    calls = []
+
+    def short() -> None:
+        calls.append(1)
+        clock.work(2.0**-16)
+
+    found = take_turns({"short": short}, 2, others=lambda: 0)
+    assert len(calls) == timing.WARM_UP + 1 + 2 * 66
+    assert found.seconds["short"] == 2.0**-16
+
+
+def test_rounds_beside_other_programs_are_dropped(clock) -> None:
     busy = iter([0, 0, 0, 1, 0, 0] + [0] * 100)  # before and after the sample, three rounds of them: the second is bad
-    timing = take_turns({"only": lambda: time.sleep(0.002)}, 4, others=lambda: next(busy))
-    assert timing.dropped == 1
-    always = take_turns({"only": lambda: time.sleep(0.001)}, 3, others=lambda: 1)
+    found = take_turns({"only": lambda: clock.work(0.002)}, 4, others=lambda: next(busy))
+    assert found.dropped == 1
+    always = take_turns({"only": lambda: clock.work(0.001)}, 3, others=lambda: 1)
     assert always.dropped == 12
     assert math.isnan(always.seconds["only"])
 

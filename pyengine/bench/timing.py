@@ -35,8 +35,8 @@ def take_turns(
     dropped. After four times `rounds` rounds it stops with what there is, which may be nothing.
 
     >>> timing = take_turns({"one": lambda: sum(range(1000)), "two": lambda: sum(range(4000))}, 5, others=lambda: 0)
-    >>> timing.ratios["two"][0] > 1, timing.dropped
-    (True, 0)
+    >>> len(timing.ratios["two"]), timing.dropped
+    (5, 0)
     """
     others = others_running if others is None else others
     names = list(contenders)
