@@ -12,12 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 from pyengine.cli import app
+from pyengine.cli.tables import behind
 from pyengine.recipes import RECIPES, run
 from pyengine.train import BadFileError
 
 DATA = os.environ.get("PYENGINE_DATA")
 needs_mnist = pytest.mark.skipif(not DATA or not (Path(DATA) / "mnist").is_dir(), reason="PYENGINE_DATA has no mnist")
 SEEDS = range(5)
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 def invoke(*args):
@@ -76,6 +78,35 @@ def test_other_models_and_optimizers_learn_too(tmp_path, name, figure, least, ch
     recipe = RECIPES[name]
     result = run(recipe, recipe.settings({"seed": 1, **change}), tmp_path / "run")
     assert result.metrics[figure] >= least
+
+
+def shown(trial, trials):
+    """The row of a trial as docs/recipes.md has it."""
+    changed = [value if isinstance(value, str) else f"{value:g}" for value in trial["changed"].values()]
+    figures = [f"{value:.4f}" for key, value in trial.items() if key.startswith("val_")]
+    cells = [*changed, *figures, f"{trial['best_epoch']:.0f}", behind(trial, trials[0])]
+    return "| " + " | ".join(cells) + " |"
+
+
+@pytest.mark.parametrize(
+    ("name", "figures", "rows"),
+    [("mnist", ("accuracy", "loss"), 8), ("diabetes", ("r2", "mae", "loss"), 6), ("tumour", ("accuracy", "loss"), 6)],
+)
+def test_the_page_shows_the_committed_results(name, figures, rows):
+    page = (DOCS / "recipes.md").read_text()
+    results = json.loads((DOCS / "results" / f"{name}.json").read_text())
+    trials = results["trials"]
+    for trial in trials[:rows]:
+        assert shown(trial, trials) in page
+    for result in results["runs"]:
+        cells = [f"{result['test_' + figure]:.4f}" for figure in figures]
+        assert f"| {result['seed']} | {' | '.join(cells)} | {result['best_epoch']} |" in page
+    median = statistics.median(result["test_" + figures[0]] for result in results["runs"])
+    assert f"{median:.4f}.\n" in page or f"{median:.4f}. " in page
+    recipe = RECIPES[name]
+    model = recipe.defaults.model
+    chosen = next(trial["changed"] for trial in trials if trial["changed"].get("model", model) == model)
+    assert recipe.settings(chosen) == recipe.defaults  # the best, on validation data, of the model that it is
 
 
 # --- normalisation

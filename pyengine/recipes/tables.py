@@ -73,7 +73,7 @@ DIABETES = Recipe(
     name="diabetes",
     summary="how far diabetes comes in a year, from ten measurements: linear regression",
     defaults=Settings(
-        epochs=100, batch_size=32, lr=0.01, momentum=0.9, weight_decay=0.0, hidden=32, patience=20, model="linear"
+        epochs=100, batch_size=32, lr=0.003, momentum=0.9, weight_decay=0.1, hidden=32, patience=20, model="linear"
     ),
     build=partial(build, task=REGRESSION, embedded="diabetes"),
     own=OWN,
@@ -82,7 +82,7 @@ TUMOUR = Recipe(
     name="tumour",
     summary="benign or malignant, from thirty measurements of a breast tumour: logistic regression",
     defaults=Settings(
-        epochs=100, batch_size=32, lr=0.01, momentum=0.9, weight_decay=0.0, hidden=32, patience=20, model="linear"
+        epochs=100, batch_size=32, lr=0.1, momentum=0.9, weight_decay=0.01, hidden=32, patience=20, model="linear"
     ),
     build=partial(build, task=CLASSIFICATION, embedded="tumour"),
     own=OWN,
@@ -90,7 +90,8 @@ TUMOUR = Recipe(
 TABLE = Recipe(
     name="table",
     summary="a table of your own",
-    defaults=DIABETES.defaults,
+    # As nothing is known of the table: a step that is small enough for most, and no pull
+    defaults=DIABETES.defaults.changed(lr=0.01, weight_decay=0.0),
     build=partial(build, task=None, embedded=None),
     own=OWN,
     needs=("data",),
