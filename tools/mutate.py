@@ -30,7 +30,7 @@ from mutants import Mutant
 ROOT = Path(__file__).parents[1]
 LAYERS = ("kernels", "ops", "autograd", "tensor", "errors", "function", "nn", "record")
 WANTED = 0.95
-TIMEOUT = 600  # seconds; all layers together take about a minute on a machine that is not busy
+TIMEOUT = 300  # seconds; all layers together take about a minute on a machine that is not busy
 MEMORY = 12 << 30  # bytes that a mutant may ask for before that counts as a failure
 
 

@@ -17,6 +17,8 @@
 namespace pe::gemm {
 
 inline constexpr int kDotRows = 2, kDotColumns = 4;  // dot products at once: 8 sums, 6 vectors loaded for 8 FMAs
+inline constexpr int kDotVectors = 2;                // of k, at least: below, summing over lanes is most of the work
+inline constexpr int kDotFew = 8;                    // rows or columns, at most: more are worth packing for
 
 // sums[i * kDotColumns + j] = dot(a + i * a_row, b + j * b_col) for M·N of them, k >= kLanes.
 template <class T, int M, int N>
@@ -56,7 +58,7 @@ void dots(int64_t k, const T* a, int64_t a_row, const T* b, int64_t b_col, T* su
 
 template <class T>
 bool dots_suit(const Product<T>& x) {
-  return x.a_col == 1 && x.b_row == 1 && x.k >= 2 * kLanes<T> && std::min(x.m, x.n) <= 2 * kDotColumns;
+  return x.a_col == 1 && x.b_row == 1 && x.k >= kDotVectors * kLanes<T> && std::min(x.m, x.n) <= kDotFew;
 }
 
 template <class T>

@@ -37,15 +37,16 @@ inline void put_padded(const T* values, const Rows<T>& rows, int64_t r) {
 template <class T, class Term>
 inline Vec<T> sum_row(int64_t n, Term&& term) {
   constexpr int W = kLanes<T>;
+  constexpr int kWays = 4;  // sums side by side: an addition takes about that many cycles
   if (n < W) return sum_everywhere<T>(select(lane_numbers<T>() < static_cast<T>(n), term(int64_t{0}), Vec<T>{}));
   Vec<T> total{};
   if (n % W != 0) total = select(lane_numbers<T>() >= static_cast<T>(W - n % W), term(n - W), total);
   for (int64_t begin = 0; begin + W <= n; begin += kRowChunk) {  // chunks keep the partial sums short
     const int64_t end = std::min(begin + kRowChunk, n);
-    Vec<T> sums[4] = {};
+    Vec<T> sums[kWays] = {};
     int64_t i = begin;
-    for (; i + 4 * W <= end; i += 4 * W)
-      for (int way = 0; way < 4; ++way) sums[way] += term(i + way * W);
+    for (; i + kWays * W <= end; i += kWays * W)
+      for (int way = 0; way < kWays; ++way) sums[way] += term(i + way * W);
     for (; i + W <= end; i += W) sums[0] += term(i);
     total += (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
