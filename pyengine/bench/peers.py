@@ -104,14 +104,12 @@ NUMPY: dict[str, Function] = {
 
 # --- torch: `aten` has the functions with `out=` that its modules lack
 
-_SAVED: dict[int, Any] = {}
-
 
 def _torch_layer_norm_backward(torch: Any, grad: Any, a: Any, weight: Any, out: Any) -> Any:
     """With mean and rstd given, which torch keeps from the forward pass: computed at the first call, not timed."""
-    saved = _SAVED.get(id(a))
+    saved = getattr(a, "mean_and_rstd", None)
     if saved is None:
-        saved = _SAVED[id(a)] = torch.native_layer_norm(a, weight.shape, weight, weight, 1e-5)[1:]
+        saved = a.mean_and_rstd = torch.native_layer_norm(a, weight.shape, weight, weight, 1e-5)[1:]
     backward = torch.ops.aten.native_layer_norm_backward
     return backward(grad, a, weight.shape, *saved, weight, weight, [True, True, True])
 

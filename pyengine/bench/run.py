@@ -27,9 +27,8 @@ def environment_for(mode: str, threads: int) -> dict[str, str]:
     ('0', '2')
     """
     kept = {key: value for key, value in os.environ.items() if not key.startswith((CLEARED, "MALLOC_"))}
-    # idle workers of one library must sleep soon, not spin through the next one's turn
-    quiet = {"OMP_WAIT_POLICY": "passive", "OPENBLAS_THREAD_TIMEOUT": "4"}
-    return {**kept, **quiet, "OMP_NUM_THREADS": str(threads), **MODES[mode]}
+    # OpenBLAS's idle workers else spin for a second, through the turns of others; OpenMP's for some milliseconds
+    return {**kept, "OPENBLAS_THREAD_TIMEOUT": "4", "OMP_NUM_THREADS": str(threads), **MODES[mode]}
 
 
 def run(

@@ -5,11 +5,12 @@ import os
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import NamedTuple
 
 SAMPLE_SECONDS = 1e-3  # the least time of a sample: shorter calls are repeated, so that the clock's grain is nothing
 WARM_UP = 3
+SETTLE_SECONDS = 0.05
 PATIENCE = 4  # rounds tried for each round wanted, before a busy machine is given up on
 
 
@@ -48,6 +49,7 @@ def take_turns(
         tried += 1
         times, own = {}, others() == 0
         for name in (*names[turn:], *names[:turn]):
+            _settle()
             times[name] = _sample(contenders[name], repeats[name])
             own = own and others() == 0
         if own:
@@ -63,7 +65,16 @@ def _repeats(function: Callable[[], object]) -> int:
     return max(1, math.ceil(SAMPLE_SECONDS / max(_sample(function, 1), 1e-9)))
 
 
+def _settle() -> None:
+    """Wait until the workers of whoever was last have gone to sleep, so that they do not run beside the next one."""
+    deadline = perf_counter() + SETTLE_SECONDS
+    while _own_running() > 1 and perf_counter() < deadline:
+        sleep(1e-4)
+
+
 def _sample(function: Callable[[], object], repeats: int) -> float:
+    if repeats > 1:
+        function()  # its own workers are awake when the clock starts, as they would be in a program
     start = perf_counter()
     for _ in range(repeats):
         function()
@@ -99,7 +110,7 @@ def others_running() -> int:
 def _own_running() -> int:
     """The threads of this process that run or want to."""
     count = 0
-    for thread in os.listdir("/proc/self/task"):
+    for thread in os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ():
         try:
             status = Path(f"/proc/self/task/{thread}/stat").read_text()
         except OSError:  # it has just ended

@@ -68,8 +68,12 @@ def _run(ops: list[str], against: list[str], threads: int, rounds: int, mode: st
     from ..bench.run import run
 
     terminal = console()
-    with terminal.status("") as status:
-        result = run(ops, against, threads, rounds, mode, lambda record: status.update(record.get("name", "")))
+
+    def seen(record: dict[str, Any]) -> None:  # no spinner: it would run beside what is measured
+        if terminal.is_terminal:
+            terminal.print(f"{record.get('name', ''):60}", end="\r")
+
+    result = run(ops, against, threads, rounds, mode, seen)
     made = report.table(result)
     terminal.width = max(terminal.width, report.width(made))  # a figure cut off is worse than a long line
     terminal.print(made)
