@@ -256,6 +256,26 @@ def test_a_run_on_a_table_is_resumed(tmp_path):
     assert "--model was linear" in other.stderr
 
 
+def test_a_table_that_has_changed_is_not_tested_on(tmp_path):
+    """Another row, another split: some of the rows that it was trained on would be among the test rows."""
+    path = write_table(tmp_path / "houses.csv")
+    args = ["train", "--data", path, "--target", "price", "--epochs", 1, "--save-every", 1, "--out", tmp_path / "run"]
+    assert invoke(*args).exit_code == 0
+    path.write_text(path.read_text() + "1.5,a,red,1000.5\n")
+    (tmp_path / "new.csv").write_text("size,kind,colour\n1,a,red\n")
+    for again in (["eval", tmp_path / "run"], ["predict", tmp_path / "run", tmp_path / "new.csv"], [*args, "--resume"]):
+        result = invoke(*again)
+        assert result.exit_code == 1, again
+        assert f"{path}: the file has changed since the run in {tmp_path}/run was started" in result.stderr
+
+
+def test_data_elsewhere_than_when_it_was_trained(tmp_path):
+    run(RECIPES["tumour"], RECIPES["tumour"].settings({"epochs": 1}), tmp_path / "run")
+    result = invoke("eval", tmp_path / "run", "--data-dir", tmp_path)
+    assert result.exit_code == 2
+    assert "--data-dir means nothing to tumour" in result.stderr
+
+
 def test_data_on_the_other_device(tmp_path):
     recipe = RECIPES["tumour"]
     native, reference = (

@@ -3,13 +3,16 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import pyengine as pe
 
-from .common import AsJson, DeviceName, Threads, console, messages, output
+from .common import AsJson, DataDir, DeviceName, Threads, console, known_settings, messages, output
+
+if TYPE_CHECKING:
+    from ..recipes import Job, Recipe, Settings
 
 
 class Part(StrEnum):
@@ -26,6 +29,7 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that py
 def evaluate(
     folder: RunFolder,
     part: Annotated[Part, typer.Option(help="Which part of the data.")] = Part.test,
+    data_dir: DataDir = None,
     device: DeviceName = None,
     threads: Threads = None,
     as_json: AsJson = False,
@@ -35,12 +39,12 @@ def evaluate(
     The split is made anew from the run's seed, so test data are those that it never saw. For a classifier also shows
     which class was taken for which.
     """
-    from ..recipes import RECIPES, inspect
+    from ..recipes import inspect
     from . import tables
 
     with messages():
         _set_threads(threads)
-        _, settings, job = inspect.load_job(folder, RECIPES, _known(device))
+        _, settings, job = _load(folder, device, data_dir)
         figures, counts = inspect.evaluate(job, settings, part.value)
         if as_json:
             confusion = None if counts is None else counts.tolist()
@@ -55,6 +59,7 @@ def evaluate(
 def predict(
     folder: RunFolder,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Samples: .npy, .npz or text; of tables .csv or .tsv.")],
+    data_dir: DataDir = None,
     device: DeviceName = None,
     threads: Threads = None,
     as_json: AsJson = False,
@@ -65,11 +70,11 @@ def predict(
     data are before anything is done to them. digits: 64 pixels, or 8x8, from 0 to 16. mnist: 784 pixels, or 28x28, from
     0 to 255. Tables: the columns that it was trained with, by their names; others do not matter.
     """
-    from ..recipes import RECIPES, inspect
+    from ..recipes import inspect
 
     with messages():
         _set_threads(threads)
-        _, settings, job = inspect.load_job(folder, RECIPES, _known(device))
+        _, settings, job = _load(folder, device, data_dir)
         for number, answer in enumerate(inspect.predict(job, job.inputs(file), settings.device)):
             typer.echo(_line(number, answer, job.classes, as_json))
 
@@ -112,6 +117,17 @@ def compare(
 def _set_threads(threads: int | None) -> None:
     if threads is not None:
         pe.set_num_threads(threads)
+
+
+def _load(folder: Path, device: str | None, data_dir: Path | None) -> "tuple[Recipe, Settings, Job]":
+    """The job of a run; wrong usage for a device or a folder of data that mean nothing to it."""
+    from ..recipes import RECIPES, inspect
+    from ..recipes.config import read_config
+
+    recipe, settings = read_config(folder, RECIPES)
+    if data_dir is not None:
+        known_settings(recipe, {"data_dir": str(data_dir)}, settings)
+    return inspect.load_job(folder, RECIPES, _known(device), None if data_dir is None else str(data_dir.resolve()))
 
 
 def _known(device: str | None) -> str | None:

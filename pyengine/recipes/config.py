@@ -11,9 +11,20 @@ from .recipe import Recipe, Settings
 from .schedules import CONSTANT
 
 
-def config_of(recipe: Recipe, settings: Settings) -> dict[str, Any]:
-    """What config.json holds."""
-    return {"recipe": recipe.name, "settings": asdict(settings)}
+def config_of(recipe: Recipe, settings: Settings, checksum: str | None = None) -> dict[str, Any]:
+    """What config.json holds; `checksum` is that of the user's own data."""
+    own = {} if checksum is None else {"data_crc32": checksum}
+    return {"recipe": recipe.name, "settings": asdict(settings), **own}
+
+
+def check_data(folder: Path, settings: Settings, checksum: str | None) -> None:
+    """BadFileError where the user's data are not those that the run in `folder` was made with."""
+    before = json.loads((folder / CONFIG).read_bytes()).get("data_crc32")
+    if before != checksum:
+        raise BadFileError(
+            f"{settings.data}: the file has changed since the run in {folder} was started, so it would be split "
+            f"differently: rows that were trained on would be tested on"
+        )
 
 
 def may_change(schedule: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from ..tensor import Tensor
 from ..train import BadFileError, Trainer, confusion_matrix, run_folder
 from ..train.metrics import Array
 from ..train.tensor_file import read_tensors
-from .config import read_config
+from .config import check_data, read_config
 from .recipe import Job, Recipe, Settings
 from .run import trainer_of
 
@@ -52,11 +52,19 @@ def read_run(folder: Path, recipes: dict[str, Recipe]) -> Run:
     return Run(folder, recipe, settings, metrics)
 
 
-def load_job(folder: Path, recipes: dict[str, Recipe], device: str | None = None) -> tuple[Recipe, Settings, Job]:
-    """The job of the run in `folder`, with its data, and its model with the weights that it learned."""
+def load_job(
+    folder: Path, recipes: dict[str, Recipe], device: str | None = None, data_dir: str | None = None
+) -> tuple[Recipe, Settings, Job]:
+    """The job of the run in `folder`, with its data, and its model with the weights that it learned.
+
+    device, data_dir  other ones than those it was trained with
+    BadFileError or OSError where weights or data cannot be read, or the data have changed.
+    """
     recipe, settings = read_config(folder, recipes)
-    settings = settings if device is None else settings.changed(device=device)
+    changes = {"device": device, "data_dir": data_dir}
+    settings = recipe.settings({name: value for name, value in changes.items() if value is not None}, settings)
     job = recipe.build(settings)
+    check_data(folder, settings, job.checksum)
     path = folder / run_folder.WEIGHTS
     weights, _ = read_tensors(path)
     try:

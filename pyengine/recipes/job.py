@@ -22,6 +22,7 @@ def job_of(
     classes: tuple[str, ...] = (),
     scale: tuple[float, float] = (0.0, 1.0),
     notes: tuple[str, ...] = (),
+    checksum: str | None = None,
 ) -> Job:
     """The job of training, validation and test part, on the settings' device: a classifier where there are classes.
 
@@ -46,6 +47,7 @@ def job_of(
         classes=classes,
         scale=scale,
         notes=notes,
+        checksum=checksum,
     )
 
 

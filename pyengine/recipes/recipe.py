@@ -94,11 +94,12 @@ class Settings:
 class Job:
     """Everything that a run needs, built by a recipe from settings.
 
-    inputs   makes the model's inputs, [samples, …], of a file of samples as users have them; BadFileError where it
-             holds no such samples
-    classes  names those of a classifier; () in regression
-    scale    (mean, standard deviation) that lead from the outputs of a regression back to the target's units
-    notes    lines on the data, for whoever watches
+    inputs    makes the model's inputs, [samples, …], of a file of samples as users have them; BadFileError where it
+              holds no such samples
+    classes   names those of a classifier; () in regression
+    scale     (mean, standard deviation) that lead from the outputs of a regression back to the target's units
+    notes     lines on the data, for whoever watches
+    checksum  of the user's own data, which tells whether the split is still the one that was trained with
     """
 
     model: Module
@@ -112,6 +113,7 @@ class Job:
     classes: tuple[str, ...] = ()
     scale: tuple[float, float] = (0.0, 1.0)
     notes: tuple[str, ...] = ()
+    checksum: str | None = None
 
 
 @dataclass(frozen=True)

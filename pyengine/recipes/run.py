@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..train import Callback, Checkpoints, EarlyStopping, Schedule, Trainer, checkpoint, environment, run_folder
-from .config import config_of, what_stays
+from .config import check_data, config_of, what_stays
 from .recipe import Job, Recipe, Settings
 from .schedules import schedule_of
 
@@ -41,7 +41,9 @@ def run(
     start = time.perf_counter()
     job = recipe.build(settings)
     folder, point = reopen(out, recipe) if resume and out else (run_folder.claim(out, recipe.name), None)
-    config = config_of(recipe, settings)
+    config = config_of(recipe, settings, job.checksum)
+    if resume and (folder / run_folder.CONFIG).exists():
+        check_data(folder, settings, job.checksum)
     with run_folder.held(folder):
         checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, save_every, what_stays(config))
         trainer = trainer_of(job, settings, [*callbacks, checkpoints])

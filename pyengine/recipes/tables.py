@@ -1,5 +1,6 @@
 """Tables: diabetes (regression), tumour (classification), and any CSV file of one's own."""
 
+import zlib
 from functools import partial
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def build(settings: Settings, task: str | None, embedded: str | None) -> Job:
     sizes = " + ".join(f"{len(part):,}" for part in parts)
     notes = (f"{splits.path.name}: {sizes} rows to train, validate and test with", *splits.notes[:NOTES])
     read = partial(_read, encoder)
-    return job_of(settings, parts, len(splits.features), read, splits.classes, splits.target_scale, notes)
+    checksum = f"{zlib.crc32(splits.path.read_bytes()):08x}" if settings.data else None
+    return job_of(settings, parts, len(splits.features), read, splits.classes, splits.target_scale, notes, checksum)
 
 
 def _own(settings: Settings, task: str | None) -> Splits:
