@@ -1,5 +1,6 @@
 """Hypothesis chooses: calls of the case tables, memory layouts, seeds."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -12,6 +13,12 @@ from pyengine.cases import Call, Cases, Pick
 T = TypeVar("T")
 
 
+@functools.cache
+def _below(count: int) -> st.SearchStrategy[int]:
+    """Made once for each count: making and checking a strategy takes longer than drawing from it."""
+    return st.integers(0, count - 1)
+
+
 class Drawn(Pick):
     """Lets Hypothesis make every choice, so that a failing call shrinks to a simple one."""
 
@@ -19,7 +26,7 @@ class Drawn(Pick):
         self._data = data
 
     def choice(self, options: Sequence[T]) -> T:
-        return self._data.draw(st.sampled_from(options))
+        return options[self._data.draw(_below(len(options)))]
 
 
 def draw_call(data: st.DataObject, cases: Cases) -> tuple[Call, np.dtype, int]:

@@ -45,17 +45,18 @@ def write_table(path, rows=120, seed=0):
 def test_mnist_reaches_0_98_within_three_minutes_and_200_megabytes(tmp_path):
     """The command itself, in a process of its own, on the 10,000 images that it was not chosen on."""
     script = (
-        "import resource, sys\n"
+        "import sys\n"
         "from pyengine.cli import app\n"
         "app(sys.argv[1:], standalone_mode=False)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)\n"
+        # getrusage would also count the process that started this one, in which torch may be
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))\n"
     )
     args = ["train", "mnist", "--data-dir", DATA, "--threads", "2", "--quiet", "--out", str(tmp_path / "run")]
     done = subprocess.run([sys.executable, "-c", script, *args], capture_output=True, text=True, check=True)
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["test_accuracy"] >= 0.98
     assert metrics["wall_seconds"] < 180
-    assert int(done.stdout.split()[-1]) <= 200e6
+    assert int(done.stdout.split()[-1]) * 1024 <= 200e6
 
 
 def medians(name, figure, tmp_path):
