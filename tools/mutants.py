@@ -191,9 +191,9 @@ def _kernel_changes(node: ast.Call, kernel: str) -> Iterator[str]:
 
 
 def find(root: Path) -> list[Mutant]:
-    """The mutants of all kernels and of all operations."""
+    """The mutants of all kernels and of all operations. roof.cpp measures time: no test can say what it must find."""
     found: list[Mutant] = []
     for pattern, mutants in (("csrc/cpu/*.cpp", in_cpp), ("csrc/cpu/*.h", in_cpp), ("pyengine/ops/*.py", in_python)):
-        for path in sorted(root.glob(pattern)):
+        for path in sorted(p for p in root.glob(pattern) if p.name != "roof.cpp"):
             found += mutants(str(path.relative_to(root)), path.read_text())
     return found
