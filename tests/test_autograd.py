@@ -123,7 +123,8 @@ def test_gradients_agree_with_the_reference(backends, name, data) -> None:
 
 
 @every_op
-@settings(max_examples=10)  # which gradients are wanted is tried in full for each; shapes and values matter little here
+# which gradients are wanted is tried in full for each call; shapes and values matter little here
+@settings(max_examples=settings.default.max_examples * 2 // 5)
 @given(data=st.data())
 def test_only_wanted_gradients_are_computed(name, data) -> None:
     call, operands, upstream, _ = draw_vjp(data, name, exact=True)
