@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array
-from .case import NUMBERS, Call, Cases, Operand, Pick, Shape, Values, real, wrong
+from .case import MOST_ELEMENTS, NUMBERS, Call, Cases, Operand, Pick, Shape, Values, real, wrong
 
 
 def _draw_sum(pick: Pick) -> Call:
@@ -79,8 +79,10 @@ def _axes(values: Values) -> Any:
 
 
 def _prod_error(outputs: Any, a: Array, axis: Any = None, keepdims: bool = False) -> tuple[Array]:
-    # each of n factors rounds the product once, by signs that are random: √n, and 2 for safety as in a sum
-    return (2 * np.sqrt(a.size // max(outputs[0].size, 1)) * np.abs(outputs[0]),)
+    # each of n factors rounds the product once. Signs are random, so √n, and 2 for safety as in a sum; but drawn operands
+    # may repeat a factor by a stride of 0, and equal factors round alike: n
+    n = a.size // max(outputs[0].size, 1)
+    return ((n if a.size <= MOST_ELEMENTS else 2 * np.sqrt(n)) * np.abs(outputs[0]),)
 
 
 def _no_error(outputs: Any, a: Array, axis: Any = None, keepdims: bool = False) -> tuple[Array]:
