@@ -79,8 +79,8 @@ def _axes(values: Values) -> Any:
 
 
 def _prod_error(outputs: Any, a: Array, axis: Any = None, keepdims: bool = False) -> tuple[Array]:
-    # each of n factors rounds the product once. Signs are random, so √n, and 2 for safety as in a sum; but drawn operands
-    # may repeat a factor by a stride of 0, and equal factors round alike: n
+    # each of n factors rounds the product once. Signs are random, so √n, and 2 for safety as in a sum; but drawn
+    # operands may repeat a factor by a stride of 0, and equal factors round alike: n
     n = a.size // max(outputs[0].size, 1)
     return ((n if a.size <= MOST_ELEMENTS else 2 * np.sqrt(n)) * np.abs(outputs[0]),)
 
