@@ -9,7 +9,9 @@
 
 #include "kernels/activations.h"
 #include "kernels/adam.h"
+#include "kernels/choose.h"
 #include "kernels/clip.h"
+#include "kernels/compare.h"
 #include "kernels/copy.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/cross_entropy_rows.h"
@@ -24,6 +26,8 @@
 #include "kernels/losses.h"
 #include "kernels/matmul.h"
 #include "kernels/moments.h"
+#include "kernels/power.h"
+#include "kernels/quotient.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/rmsprop.h"
@@ -60,6 +64,10 @@ void for_each_kernel(Visitor&& visit) {
   for_each_sort_kernel(visit);
   for_each_dropout_kernel(visit);
   for_each_unary_kernel(visit);
+  for_each_compare_kernel(visit);
+  for_each_choose_kernel(visit);
+  for_each_power_kernel(visit);
+  for_each_quotient_kernel(visit);
 }
 
 }  // namespace pe

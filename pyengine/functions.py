@@ -6,22 +6,65 @@ tensor([1., 1.])
 """
 
 from .joining import cat, concat, concatenate, roll, stack
+from .operands import pow, where
 from .tensor import Tensor
 
 __all__ = [
-    "abs", "all", "amax", "amin", "any", "argmax", "argmin", "argsort", "bmm", "cat", "ceil", "chunk", "concat",
-    "concatenate", "cos", "cumsum", "diag", "diagonal", "dot", "erf", "exp", "expm1", "flatten", "flip", "floor",
-    "gather", "index_add", "index_select", "log", "log1p", "log_softmax", "logsumexp", "masked_select", "matmul",
-    "max", "mean", "min", "mm", "movedim", "narrow", "nonzero", "outer", "permute", "prod", "ravel", "reciprocal",
-    "relu", "repeat_interleave", "reshape", "roll", "round", "rsqrt", "scatter", "scatter_add", "select", "sigmoid",
-    "sign", "sin", "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sum", "swapaxes", "t",
-    "take", "tanh", "tile", "topk", "transpose", "tril", "triu", "trunc", "unbind", "unflatten", "unsqueeze", "var",
+    "abs", "add", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "argsort", "bitwise_and",
+    "bitwise_not", "bitwise_or", "bitwise_xor", "bmm", "cat", "ceil", "chunk", "clamp", "clip", "concat",
+    "concatenate", "cos", "cumsum", "diag", "diagonal", "div", "dot", "eq", "equal", "erf", "exp", "expm1",
+    "flatten", "flip", "floor", "floor_divide", "gather", "ge", "gt", "index_add", "index_select", "isclose",
+    "isfinite", "isinf", "isnan", "le", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "logsumexp", "lt", "masked_fill", "masked_select", "matmul", "max", "maximum", "mean", "min",
+    "minimum", "mm", "movedim", "mul", "narrow", "ne", "neg", "nonzero", "outer", "permute", "pow", "prod", "ravel",
+    "reciprocal", "relu", "remainder", "repeat_interleave", "reshape", "roll", "round", "rsqrt", "scatter",
+    "scatter_add", "select", "sigmoid", "sign", "sin", "softmax", "sort", "split", "sqrt", "square", "squeeze",
+    "stack", "std", "sub", "sum", "swapaxes", "t", "take", "tanh", "tile", "topk", "transpose", "tril", "triu",
+    "trunc", "unbind", "unflatten", "unsqueeze", "var", "where",
 ]  # fmt: skip
 
 # elementwise
+add = Tensor.add
+div = Tensor.div
 exp = Tensor.exp
+mul = Tensor.mul
+neg = Tensor.neg
 relu = Tensor.relu
 square = Tensor.square
+sub = Tensor.sub
+
+# comparisons
+allclose = Tensor.allclose
+bitwise_and = Tensor.bitwise_and
+bitwise_not = Tensor.bitwise_not
+bitwise_or = Tensor.bitwise_or
+bitwise_xor = Tensor.bitwise_xor
+eq = Tensor.eq
+equal = Tensor.equal
+ge = Tensor.ge
+gt = Tensor.gt
+isclose = Tensor.isclose
+isfinite = Tensor.isfinite
+isinf = Tensor.isinf
+isnan = Tensor.isnan
+le = Tensor.le
+logical_and = Tensor.logical_and
+logical_not = Tensor.logical_not
+logical_or = Tensor.logical_or
+logical_xor = Tensor.logical_xor
+lt = Tensor.lt
+ne = Tensor.ne
+
+# choices
+clamp = Tensor.clamp
+clip = Tensor.clip
+masked_fill = Tensor.masked_fill
+maximum = Tensor.maximum
+minimum = Tensor.minimum
+
+# quotients
+floor_divide = Tensor.floor_divide
+remainder = Tensor.remainder
 
 # index
 gather = Tensor.gather

@@ -183,9 +183,9 @@ def apply(op: Op, tensors: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS) -> A
         if tracer is not None:
             tracer(node, out)
         if out.__class__ is tuple:
-            return tuple(
-                [None if o is None else wrap(o, device, output_node(node, i, len(out))) for i, o in enumerate(out)]
-            )
+            return tuple([None if o is None else wrap_output(o, device, node, i, len(out)) for i, o in enumerate(out)])
+        if out.dtype.kind != "f":  # bools and integers do not move with what they were made of
+            node = None
     result = _new(result_class)
     result.data = out
     result.device = device
@@ -216,6 +216,11 @@ def output_node(node: Node, index: int, outputs: int) -> OutputNode | None:
     out.device, out.time, out.version = node.device, next(clock), None
     out.index, out.outputs = index, outputs
     return out
+
+
+def wrap_output(data: Array, device: Device, node: Node, index: int, outputs: int) -> Any:
+    """A tensor around one of several outputs; only real numbers have a gradient."""
+    return wrap(data, device, output_node(node, index, outputs) if data.dtype.kind == "f" else None)
 
 
 # --- explaining errors, and promotion: the slow way through apply
@@ -470,7 +475,7 @@ def _saved_tensors(node: Node, outputs: int) -> tuple[Any, ...]:
         if value is None or isinstance(edge, Value):
             linked.append(None if value is None else edge)
         else:
-            linked.append(wrap(value, node.device, edge))
+            linked.append(wrap(value, node.device, edge if value.dtype.kind == "f" else None))
     return (*linked, *node.saved[len(linked) :])
 
 

@@ -14,12 +14,15 @@ from . import dtypes, tape
 from .backend import Array, Device, array_from
 from .backend import device as find_device
 from .methods import (
+    ChooseMethods,
+    CompareMethods,
     ConvertMethods,
     ElementwiseMethods,
     IndexMethods,
     InplaceMethods,
     JoinMethods,
     MatmulMethods,
+    PowerMethods,
     ReduceMethods,
     SortMethods,
     UnaryMethods,
@@ -33,12 +36,15 @@ Shape = tuple[int, ...]
 
 
 class Tensor(
+    ChooseMethods,
+    CompareMethods,
     ConvertMethods,
     ElementwiseMethods,
     IndexMethods,
     InplaceMethods,
     JoinMethods,
     MatmulMethods,
+    PowerMethods,
     ReduceMethods,
     SortMethods,
     UnaryMethods,
@@ -160,7 +166,12 @@ class Tensor(
         return int(self.item())
 
     def __bool__(self) -> bool:
-        return bool(self.item())
+        if self.data.size != 1:
+            raise ValueError(
+                f"bool(): a tensor of shape {self.shape} is no single truth value; say x.any() or x.all(), or, to ask "
+                f"whether there is a tensor at all, x is not None"
+            )
+        return bool(self.data.item())
 
     def detach(self) -> "Tensor":
         """The same data without history; writes in place are seen by both.

@@ -1,5 +1,5 @@
-// What every elementwise kernel of arrays alone is put through without a check of its own: the same bits in every
-// layout, and in all passes of the program. That its values are right is tested against the reference from Python.
+// What every elementwise kernel of arrays alone is put through: the same bits in every layout, and in all passes of the
+// program. That its values are right is tested against the reference from Python.
 #pragma once
 
 #include <string>
@@ -16,6 +16,8 @@ template <>
 inline constexpr int kArrayInputs<void (*)(In, Out)> = 1;
 template <>
 inline constexpr int kArrayInputs<void (*)(In, In, Out)> = 2;
+template <>
+inline constexpr int kArrayInputs<void (*)(In, In, In, Out)> = 3;
 
 template <class K>
 struct Generic;

@@ -5,8 +5,8 @@
 namespace pe::check {
 namespace {
 
-// sin and cos of numbers within and beyond the range of the vector reduction, NaN and infinities among them; the other
-// kernels of the family are put through the generic check.
+// sin and cos of numbers within and beyond the range of the vector reduction, NaN and infinities among them; for the
+// other kernels of the family the generic check is enough.
 double spread(int64_t i) {
   if (i % 7 == 5) return i % 2 ? NAN : INFINITY;
   return (i % 2 ? 1.0 : -1.0) * std::exp2(static_cast<double>(i % 29)) * 1.25;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cpu/by_dtype.h"
+#include "cpu/lane_by_lane.h"
 #include "cpu/vec_activations.h"
 #include "cpu/vec_math.h"
 #include "cpu/vec_trig.h"
@@ -13,21 +14,6 @@
 namespace pe {
 
 namespace {
-
-template <class V>
-using Element = std::remove_cvref_t<decltype(V{}[0])>;
-
-// f in each lane, for what the processor has an instruction and the compilers' vectors have no name. The whole vector
-// goes through an array of constant length, which becomes that instruction (vsqrtps, vroundps) on a register.
-template <class V, class F>
-V lane_by_lane(V v, F f) {
-  constexpr size_t kN = sizeof(V) / sizeof(Element<V>);
-  Element<V> lanes[kN];
-  std::memcpy(lanes, &v, sizeof(v));
-  for (size_t i = 0; i < kN; ++i) lanes[i] = f(lanes[i]);
-  std::memcpy(&v, lanes, sizeof(v));
-  return v;
-}
 
 struct Abs {
   template <class V>

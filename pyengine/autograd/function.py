@@ -122,6 +122,9 @@ def link(name: str, vjp: Callable[..., Any], inputs: Sequence[Tensor], result: A
         tape.tracer(node, tuple(out.data for out in outputs))
     linked = []
     for i, out in enumerate(outputs):
+        if out.dtype.kind != "f":  # bools and integers have no gradient
+            linked.append(out)
+            continue
         own = wrap(out.data, out.device) if any(out is t for t in inputs) else out
         own.node = node if len(outputs) == 1 else tape.output_node(node, i, len(outputs))
         own.requires_grad = True

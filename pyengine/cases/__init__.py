@@ -3,7 +3,9 @@
 from . import (
     activations,
     adam,
+    choose,
     clip,
+    compare,
     copy,
     cross_entropy,
     cross_entropy_rows,
@@ -18,6 +20,8 @@ from . import (
     losses,
     matmul,
     moments,
+    power,
+    quotient,
     random,
     reduce,
     rmsprop,
@@ -55,6 +59,10 @@ _MODULES = (
     sort,
     dropout,
     unary,
+    compare,
+    choose,
+    power,
+    quotient,
 )
 
 KERNELS: dict[str, Cases] = {cases.name: cases for module in _MODULES for cases in module.KERNELS}

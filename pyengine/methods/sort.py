@@ -28,8 +28,7 @@ class SortMethods(Value):
         >>> pe.tensor([3.0, 1.0, 2.0]).sort()
         Ordered(values=tensor([1., 2., 3.]), indices=tensor([1, 2, 0]))
         """
-        values, indices = apply(SORT, (self,), {"axis": dim, "descending": descending})
-        return Ordered(values, indices.detach())
+        return Ordered(*apply(SORT, (self,), {"axis": dim, "descending": descending}))
 
     def argsort(self, dim: int = -1, descending: bool = False) -> "Tensor":
         """Where the elements along `dim` stand, in their order.
@@ -47,5 +46,4 @@ class SortMethods(Value):
         >>> pe.tensor([3.0, 1.0, 2.0]).topk(2)
         Ordered(values=tensor([3., 2.]), indices=tensor([0, 2]))
         """
-        values, indices = apply(TOPK, (self,), {"count": k, "axis": dim, "largest": largest})
-        return Ordered(values, indices.detach())
+        return Ordered(*apply(TOPK, (self,), {"count": k, "axis": dim, "largest": largest}))

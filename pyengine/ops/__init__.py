@@ -2,6 +2,8 @@
 
 from . import (
     activations,
+    choose,
+    compare,
     copy,
     cross_entropy,
     cross_entropy_rows,
@@ -16,6 +18,8 @@ from . import (
     losses,
     matmul,
     moments,
+    power,
+    quotient,
     reduce,
     softmax,
     sort,
@@ -47,6 +51,10 @@ OPS: dict[str, Op] = {
         sort,
         dropout,
         unary,
+        compare,
+        choose,
+        power,
+        quotient,
     )
     for op in module.OPS
 }

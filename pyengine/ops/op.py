@@ -56,6 +56,11 @@ class Op:
         return tuple(source for source in self.saves if source < inputs)
 
 
+def no_gradient(k: Kernels, saved: Any, *grads: Any, needs: Sequence[bool], **attrs: Any) -> tuple[Any, ...]:
+    """The vjp of an operation whose results are no real numbers; the tape never asks for it."""
+    raise NotImplementedError("this operation gives bools or integers, which have no gradient")
+
+
 def size(shape: tuple[int, ...]) -> int:
     """The number of elements of an array of that shape."""
     n = 1

@@ -10,7 +10,9 @@ from types import ModuleType
 from . import (
     activations,
     adam,
+    choose,
     clip,
+    compare,
     copy,
     cross_entropy,
     cross_entropy_rows,
@@ -25,6 +27,8 @@ from . import (
     losses,
     matmul,
     moments,
+    power,
+    quotient,
     random,
     reduce,
     rmsprop,
@@ -59,6 +63,10 @@ MODULES: tuple[ModuleType, ...] = (
     sort,
     dropout,
     unary,
+    compare,
+    choose,
+    power,
+    quotient,
 )
 
 
