@@ -46,7 +46,7 @@ def _cost_pow(specs: Sequence[Spec], attrs: Attrs) -> tuple[int, int]:
 
 
 def _infer_scalar(specs: Sequence[Spec], attrs: Attrs) -> list[Spec]:
-    _require_number("pow", specs[0])
+    _require_number("pow_scalar", specs[0])
     return [specs[0]]
 
 
