@@ -10,7 +10,7 @@ from .tensor import Tensor
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """`input` where the bools of `condition` are true, `other` elsewhere; tensors or numbers, all broadcast.
 
-    With the condition alone, the positions along each axis where it is true.
+    With the condition alone, the positions along each axis where it is true. ValueError for one of the two alone.
 
     >>> import pyengine as pe
     >>> where(pe.tensor([True, False]), 1.0, pe.tensor([5.0, 6.0]))

@@ -57,6 +57,7 @@ class ChooseMethods(InplaceMethods):
         """Each element brought within limits, numbers or tensors that broadcast; `max` where `min` is above it.
 
         The gradient passes where an element is within the limits or equals one; beyond, it goes to the limit.
+        ValueError where neither limit is given.
 
         >>> import pyengine as pe
         >>> pe.tensor([-2.0, 0.5, 2.0]).clamp(-1, 1)

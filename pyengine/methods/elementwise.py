@@ -47,6 +47,8 @@ class ElementwiseMethods(Value):
     def div(self, other: Any, *, rounding_mode: str | None = None) -> "Tensor":
         """x / other; rounded down with rounding_mode="floor", without its fraction with "trunc".
 
+        ValueError for another rounding_mode.
+
         >>> import pyengine as pe
         >>> pe.tensor([3.0, -3.0]).div(2, rounding_mode="trunc")
         tensor([ 1., -1.])
