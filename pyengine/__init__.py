@@ -25,6 +25,8 @@ from .creation import (
     ones,
     ones_like,
     tensor,
+    tril_indices,
+    triu_indices,
     zeros,
     zeros_like,
 )
@@ -58,6 +60,6 @@ __all__ = [
     "eye", "float16", "float32", "float64", "from_numpy", "full", "full_like", "get_num_threads", "grad", "gradcheck",
     "int32", "int64", "is_grad_enabled", "linspace", "manual_seed", "memory_stats", "nn", "no_grad", "normal", "ones",
     "ones_like", "optim", "profile", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "record",
-    "set_num_threads", "tensor", "uint8", "uniform", "zeros", "zeros_like",
+    "set_num_threads", "tensor", "tril_indices", "triu_indices", "uint8", "uniform", "zeros", "zeros_like",
     *_functions,
 ]  # fmt: skip

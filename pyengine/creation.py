@@ -158,6 +158,32 @@ def eye(n: int, m: int | None = None, dtype: Any = dtypes.float32, device: "str 
     return Tensor(np.eye(n, m), dtype, device)
 
 
+def tril_indices(row: int, col: int, offset: int = 0, device: "str | Device | None" = None) -> Tensor:
+    """The positions on and below a diagonal of a (row, col) matrix, as int64 of shape (2, count): rows, columns.
+
+    >>> tril_indices(2, 2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
+    return _triangle("tril_indices", np.tril_indices, row, col, offset, device)
+
+
+def triu_indices(row: int, col: int, offset: int = 0, device: "str | Device | None" = None) -> Tensor:
+    """The positions on and above a diagonal of a (row, col) matrix, as int64 of shape (2, count): rows, columns.
+
+    >>> triu_indices(2, 2, 1)
+    tensor([[0],
+            [1]])
+    """
+    return _triangle("triu_indices", np.triu_indices, row, col, offset, device)
+
+
+def _triangle(name: str, find: Any, row: int, col: int, offset: int, device: "str | Device | None") -> Tensor:
+    if row < 0 or col < 0:
+        raise ValueError(f"{name}: the shape {(row, col)} has a negative length")
+    return Tensor(np.stack(find(row, offset, col)), dtypes.int64, device)
+
+
 def empty(*shape: Any, dtype: Any = dtypes.float32, device: "str | Device | None" = None) -> Tensor:
     """A tensor whose elements are whatever the memory held.
 

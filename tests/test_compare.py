@@ -216,6 +216,17 @@ def test_masks_fill(device) -> None:
     assert value.grad.item() == 4
 
 
+@pytest.mark.parametrize("offset", [-2, 0, 1, 5])
+def test_indices_of_triangles(offset) -> None:
+    x = pe.arange(12).reshape(3, 4)
+    for indices, triangle in ((pe.tril_indices(3, 4, offset), np.tril), (pe.triu_indices(3, 4, offset), np.triu)):
+        rows, columns = indices
+        chosen = triangle(np.ones((3, 4), bool), offset)
+        same(x[rows, columns], np.arange(12).reshape(3, 4)[chosen])
+    with pytest.raises(ValueError, match=r"tril_indices: .* negative length"):
+        pe.tril_indices(-1, 2)
+
+
 # --- in place
 
 
