@@ -81,6 +81,7 @@ std::vector<Check> checks_of_table(Report& report) {
     if constexpr (G::kInputs > 0) {
       if (kernel.elementwise) {
         G::name = kernel.name;
+        G::alone = ordered.size() == before;
         ordered.push_back({kernel.name, G::run});
       }
     }

@@ -67,7 +67,7 @@ struct FloorDivide {
   static V of_ints(V a, V b) {
     using U = Vec<uint64_t>;
     const V divisor = safe(b), quotient = a / divisor, rest = a % divisor;
-    const V down = select((rest != 0) & ((rest < 0) != (b < 0)), quotient - 1, quotient);
+    const V down = quotient + ((rest != 0) & ((rest < 0) != (b < 0)));  // true is -1 in a lane
     return select(b == -1, reinterpret_cast<V>(-reinterpret_cast<U>(a)), down);
   }
 };
