@@ -17,10 +17,11 @@ from . import reference
 try:
     from ._core import empty as pool_array
     from ._core import isa_level as processor_level
-except ModuleNotFoundError as error:
+except ImportError as error:
+    _what = "is missing" if isinstance(error, ModuleNotFoundError) else f"cannot be used ({error})"
     raise ImportError(
-        "the native module pyengine._core is missing: install the package with `pip install .`, "
-        "or build it into this checkout as CONTRIBUTING.md says"
+        f"the native module pyengine._core {_what}: install the package with `pip install .`, "
+        f"or build it into this checkout as CONTRIBUTING.md says"
     ) from error
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -161,11 +162,17 @@ def isa_level() -> str:
 
 
 def native_kernels(module_name: str) -> dict[str, Any]:
-    """The kernels of one native module, such as "cpu_v3", by name."""
+    """The kernels of one native module, such as "cpu_v3", by name; ImportError where it is missing or out of date."""
     try:
         module = importlib.import_module(f"pyengine.{module_name}")
     except ModuleNotFoundError as error:
         raise ImportError(f"the native module pyengine.{module_name} is not in this installation") from error
+    missing = [name for name in reference.kernels() if not hasattr(module, name)]
+    if missing:
+        raise ImportError(
+            f"the native module pyengine.{module_name} lacks {', '.join(missing)}: it was built from older sources; "
+            f"build it again with `pip install .`, or in this checkout as CONTRIBUTING.md says"
+        )
     return {name: getattr(module, name) for name in reference.kernels()}
 
 

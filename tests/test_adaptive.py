@@ -130,6 +130,21 @@ def test_rmsprop_follows_its_formula():
     np.testing.assert_allclose(p.data, want, rtol=1e-12, atol=1e-14)
 
 
+def test_the_momentum_of_rmsprop_may_change_between_steps_and_keeps_its_array():
+    p = parameter([0.0])
+    optimizer = optim.RMSprop([p], lr=1.0, alpha=0.0, eps=0.0, momentum=0.5)
+    seen, want, buffer = [], 0.0, 0.0
+    for momentum in (0.5, 0.75, 0.25):
+        optimizer.param_groups[0]["momentum"] = momentum
+        follow(optimizer, [p], [[2.0]])
+        buffer = momentum * buffer + 1.0  # with alpha = 0, a gradient divided by its own size
+        want -= buffer
+        seen.append([array for (_, name, *_), array in optimizer._scalars.items() if name == "momentum"])
+    assert p.item() == want
+    assert [array.tolist() for array in seen[-1]] == [[0.25]]
+    assert all(a is b for found in seen for a, b in zip(found, seen[0], strict=True))
+
+
 @pytest.mark.parametrize("name", ["Adam", "AdamW", "RMSprop"])
 def test_one_kernel_call_for_all_parameters_of_a_dtype(name):
     params = [parameter([1.0]), parameter([[2.0]]), parameter([3.0], pe.float32)]

@@ -89,6 +89,18 @@ def test_missing_native_modules_are_named() -> None:
     assert "pyengine._core" in out.stderr.splitlines()[-1]
 
 
+def test_native_modules_of_older_sources_ask_to_be_built_again() -> None:
+    kernels = "cpu" if _core.isa_level() == "arm" else f"cpu_{_core.isa_level()}"
+    for name, lacks in ((kernels, "matmul"), ("_core", "empty")):
+        code = f"import sys, types; sys.modules['pyengine.{name}'] = types.ModuleType('pyengine.{name}')"
+        out = fresh(f"{code}; import pyengine")
+        assert out.returncode != 0
+        last = out.stderr.splitlines()[-1]
+        assert last.startswith(f"ImportError: the native module pyengine.{name} ")
+        assert lacks in last
+        assert "`pip install .`" in last
+
+
 @pytest.mark.skipif(_core.isa_level() == "arm", reason="Arm has one level")
 def test_an_older_instruction_set_can_be_asked_for() -> None:
     code = "import pyengine as pe; print(pe.backend.isa_level(), (pe.ones(3) + 1).sum().item())"

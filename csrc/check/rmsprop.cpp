@@ -47,16 +47,17 @@ void check_settings(Report& report, DType dtype, Layout layout, const Settings& 
                      s.momentum != 0 ? buffers.back().values() : Values()};
     want.push_back(expected(s, state, grads.back().values()));
   }
-  Tensor lr(DType::f32, {1});
+  Tensor lr(DType::f32, {1}), momentum(DType::f64, {1});
   lr.fill([](int64_t) { return kLr; });
+  momentum.fill([&](int64_t) { return s.momentum; });
 
   const auto arrays = [](std::vector<Tensor>& tensors) { return std::vector<Array>(tensors.begin(), tensors.end()); };
   std::vector<Array> p = arrays(params), g = arrays(grads), q = arrays(squares), a = arrays(means), b = arrays(buffers),
                      t = arrays(steps);
-  rmsprop_step_check(InOutList{p}, g, InOutList{q}, InOutList{a}, InOutList{b}, InOutList{t}, lr, kAlpha, kEps,
-                     s.weight_decay, s.momentum);
-  rmsprop_step(InOutList{p}, g, InOutList{q}, InOutList{a}, InOutList{b}, InOutList{t}, lr, kAlpha, kEps,
-               s.weight_decay, s.momentum);
+  rmsprop_step_check(InOutList{p}, g, InOutList{q}, InOutList{a}, InOutList{b}, InOutList{t}, lr, momentum, kAlpha,
+                     kEps, s.weight_decay);
+  rmsprop_step(InOutList{p}, g, InOutList{q}, InOutList{a}, InOutList{b}, InOutList{t}, lr, momentum, kAlpha, kEps,
+               s.weight_decay);
   const double tolerance = rounding(dtype);
   for (size_t i = 0; i < params.size(); ++i) {
     const std::string what = "rmsprop_step " + describe(params[i], layout);

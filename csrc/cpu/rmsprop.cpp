@@ -59,17 +59,17 @@ void step(const Settings& settings, int64_t count, const Lists<kN>& lists) {
 }  // namespace
 
 void rmsprop_step(InOutList params, InList grads, InOutList square_avgs, InOutList grad_avgs, InOutList buffers,
-                  InOutList steps, In lr, double alpha, double eps, double weight_decay, double momentum) {
+                  InOutList steps, In lr, In momentum, double alpha, double eps, double weight_decay) {
   const auto count = static_cast<int64_t>(params.size());
-  const Settings settings{value_of(lr), alpha, eps, weight_decay, momentum};
+  const Settings settings{value_of(lr), alpha, eps, weight_decay, value_of(momentum)};
   for (const Array& t : steps) advance(t);
   const Array *p = params.data(), *g = grads.data(), *s = square_avgs.data();
-  const bool centered = !grad_avgs.empty();
-  if (centered && momentum != 0) {
+  const bool centered = !grad_avgs.empty(), with_momentum = !buffers.empty();
+  if (centered && with_momentum) {
     step<true, true, 5>(settings, count, {p, g, s, grad_avgs.data(), buffers.data()});
   } else if (centered) {
     step<true, false, 4>(settings, count, {p, g, s, grad_avgs.data()});
-  } else if (momentum != 0) {
+  } else if (with_momentum) {
     step<false, true, 4>(settings, count, {p, g, s, buffers.data()});
   } else {
     step<false, false, 3>(settings, count, {p, g, s});

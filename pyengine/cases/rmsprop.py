@@ -19,8 +19,8 @@ def _call(shapes: tuple[Shape, ...], centered: bool, momentum: float, weight_dec
     positive, means = (tuple(Operand(shape, values) for shape in shapes) for values in (squares, _halves))
     counts = tuple(Operand((), constant(3)) for _ in shapes)
     lists = (each, each, positive, means if centered else (), each if momentum else (), counts)
-    attrs = {"alpha": 0.75, "eps": 1e-8, "weight_decay": weight_decay, "momentum": momentum}
-    return Call((*lists, Operand((1,), constant(0.25))), attrs)
+    scalars = (Operand((1,), constant(0.25)), Operand((1,), constant(momentum)))
+    return Call((*lists, *scalars), {"alpha": 0.75, "eps": 1e-8, "weight_decay": weight_decay})
 
 
 def _draw(pick: Pick) -> Call:
@@ -47,10 +47,10 @@ def _error(
     buffers: list[Array],
     steps: list[Array],
     lr: Array,
+    momentum: Array,
     alpha: float,
     eps: float,
     weight_decay: float,
-    momentum: float,
 ) -> tuple[Any, ...]:
     # To first order: each result is off by at most some four roundings of its own terms, plus what its operands are
     # off by, times its derivative by them.
@@ -71,9 +71,10 @@ def _error(
         off_move = size * (off_step + np.abs(step) * (4 + off_root * size))
         off_move = np.where(np.isnan(off_move), 0, off_move)  # over an infinite root a move is 0, exactly
         move = np.abs(step) * size
-        if momentum:
-            off_move = off_move + 3 * (momentum * np.abs(buffers[i]) + move)
-            move = momentum * np.abs(buffers[i]) + move
+        if buffers:
+            kept = momentum.reshape(()) * np.abs(buffers[i])
+            off_move = off_move + 3 * (kept + move)
+            move = kept + move
             errors[3].append(off_move)
         errors[0].append(2 * np.abs(p) + np.abs(lr.reshape(())) * (3 * move + off_move))
         errors[1].append(off_square)

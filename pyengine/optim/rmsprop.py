@@ -60,8 +60,8 @@ class RMSprop(Optimizer):
             self.state_arrays("momentum_buffer", bucket) if group["momentum"] else [],
             steps,
             self.scalar(group, "lr", bucket),
+            self.scalar(group, "momentum", bucket),
             alpha=group["alpha"],
             eps=group["eps"],
             weight_decay=group["weight_decay"],
-            momentum=group["momentum"],
         )

@@ -19,16 +19,18 @@ def rmsprop_step(
     buffers: Sequence[Array],
     steps: Sequence[Array],
     lr: Array,
+    momentum: Array,
     alpha: float = 0.99,
     eps: float = 1e-08,
     weight_decay: float = 0.0,
-    momentum: float = 0.0,
 ) -> None:
     alike("rmsprop_step", params, grads=grads, square_avgs=square_avgs)
     if grad_avgs:
         alike("rmsprop_step", params, grad_avgs=grad_avgs)
-    if momentum or buffers:
+    if buffers:
         alike("rmsprop_step", params, buffers=buffers)
+    if lr.size != 1 or momentum.size != 1:
+        raise ValueError(f"rmsprop_step: lr {lr.shape} and momentum {momentum.shape} must have one element each")
     one_step_more("rmsprop_step", params, steps)
     for i, (p, g, square) in enumerate(zip(params, grads, square_avgs, strict=True)):
         number = p.dtype.type
@@ -39,7 +41,7 @@ def rmsprop_step(
             grad_avgs[i][...] = number(alpha) * grad_avgs[i] + number(1 - alpha) * g
             variance = square - grad_avgs[i] * grad_avgs[i]
         move = g / (np.sqrt(variance) + number(eps))
-        if momentum:
-            buffers[i][...] = number(momentum) * buffers[i] + move
+        if buffers:
+            buffers[i][...] = momentum.reshape(()).astype(p.dtype) * buffers[i] + move
             move = buffers[i]
         p -= lr.reshape(()).astype(p.dtype) * move
