@@ -161,6 +161,8 @@ def eye(n: int, m: int | None = None, dtype: Any = dtypes.float32, device: "str 
 def tril_indices(row: int, col: int, offset: int = 0, device: "str | Device | None" = None) -> Tensor:
     """The positions on and below a diagonal of a (row, col) matrix, as int64 of shape (2, count): rows, columns.
 
+    ValueError for a negative length.
+
     >>> tril_indices(2, 2)
     tensor([[0, 1, 1],
             [0, 0, 1]])
@@ -170,6 +172,8 @@ def tril_indices(row: int, col: int, offset: int = 0, device: "str | Device | No
 
 def triu_indices(row: int, col: int, offset: int = 0, device: "str | Device | None" = None) -> Tensor:
     """The positions on and above a diagonal of a (row, col) matrix, as int64 of shape (2, count): rows, columns.
+
+    ValueError for a negative length.
 
     >>> triu_indices(2, 2, 1)
     tensor([[0],

@@ -1,5 +1,6 @@
 """Disks that fill up and folders that cannot be written to: a clear error, and nothing is lost."""
 
+import dataclasses
 import json
 import os
 import resource
@@ -91,12 +92,16 @@ def folder():
 
 
 def test_a_folder_without_the_right_to_write_is_found_out_before_training(folder):
-    run(DIGITS, DIGITS.defaults.changed(epochs=1, hidden=8), folder / "before")  # whatever must be imported is
+    # Whatever is read from the package, modules and data, is read beforehand: it may lie where nobody else can go.
+    settings = DIGITS.defaults.changed(epochs=1, hidden=8)
+    run(DIGITS, settings, folder / "before")
+    job = DIGITS.build(settings)
+    ready = dataclasses.replace(DIGITS, build=lambda settings: job)
     place = folder / "mine"
     place.mkdir(mode=0o555)
     steps = []
     with no_rights(), pytest.raises(PermissionError) as caught:
-        run(DIGITS, DIGITS.defaults.changed(epochs=1, hidden=8), place, started=steps.append)
+        run(ready, settings, place, started=steps.append)
     assert caught.value.filename is not None
     assert str(place) in str(caught.value.filename)
     assert not steps

@@ -43,7 +43,7 @@ def run(
 
     The result has "settings" and "rows"; settings["mode"] is the mode.
     """
-    command = [sys.executable, "-m", "pyengine.bench.measure", *asked, "--against", ",".join(against)]
+    command = [sys.executable, "-P", "-m", "pyengine.bench.measure", *asked, "--against", ",".join(against)]
     command += ["--threads", str(threads), "--rounds", str(rounds)]
     records: list[Record] = []
     with subprocess.Popen(  # noqa: S603  (this program itself)
