@@ -8,9 +8,21 @@ tensor([[ 7., 11.],
         [ 9., 13.]])
 """
 
+from math import inf, nan, pi
+
 from . import autograd, backend, data, nn, optim
 from ._core import empty_cache, get_num_threads, memory_stats, set_num_threads
-from .autograd import Function, checkpoint, detect_anomaly, enable_grad, grad, gradcheck, is_grad_enabled, no_grad
+from .autograd import (
+    Function,
+    checkpoint,
+    detect_anomaly,
+    enable_grad,
+    grad,
+    gradcheck,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from .backend import device
 from .creation import (
     arange,
@@ -32,6 +44,11 @@ from .creation import (
 )
 from .dtypes import bool_ as bool
 from .dtypes import float16, float32, float64, int32, int64, uint8
+from .dtypes import float16 as half
+from .dtypes import float32 as float
+from .dtypes import float64 as double
+from .dtypes import int32 as int
+from .dtypes import int64 as long
 from .einsum import einsum
 from .functions import *  # noqa: F403
 from .functions import __all__ as _functions
@@ -50,16 +67,19 @@ from .random import (
     uniform,
 )
 from .record import record
-from .tensor import Tensor
+from .saving import load, save
+from .tensor import Tensor, is_tensor
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Function", "Generator", "Tensor", "arange", "as_tensor", "autograd", "backend", "bernoulli", "bool",
-    "checkpoint", "data", "detect_anomaly", "device", "einsum", "empty", "empty_cache", "empty_like", "enable_grad",
-    "eye", "float16", "float32", "float64", "from_numpy", "full", "full_like", "get_num_threads", "grad", "gradcheck",
-    "int32", "int64", "is_grad_enabled", "linspace", "manual_seed", "memory_stats", "nn", "no_grad", "normal", "ones",
-    "ones_like", "optim", "profile", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "record",
-    "set_num_threads", "tensor", "tril_indices", "triu_indices", "uint8", "uniform", "zeros", "zeros_like",
+    "checkpoint", "data", "detect_anomaly", "device", "double", "einsum", "empty", "empty_cache", "empty_like",
+    "enable_grad", "eye", "float", "float16", "float32", "float64", "from_numpy", "full", "full_like",
+    "get_num_threads", "grad", "gradcheck", "half", "inf", "int", "int32", "int64", "is_grad_enabled", "is_tensor",
+    "linspace", "load", "long", "manual_seed", "memory_stats", "nan", "nn", "no_grad", "normal", "ones",
+    "ones_like", "optim", "pi", "profile", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
+    "record", "save", "set_grad_enabled", "set_num_threads", "tensor", "tril_indices", "triu_indices", "uint8",
+    "uniform", "zeros", "zeros_like",
     *_functions,
 ]  # fmt: skip

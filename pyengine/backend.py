@@ -39,6 +39,11 @@ class Device:
         self.name = name
         self.kernels = kernels
 
+    @property
+    def type(self) -> str:
+        """The name: devices of one name are one device here."""
+        return self.name
+
     def __reduce__(self) -> Any:
         return device, (self.name,)  # copying or unpickling a tensor finds this very device again
 

@@ -16,17 +16,28 @@ def tensor(data: Any, dtype: Any = None, device: "str | Device | None" = None, r
     """A tensor holding a copy of `data`: a number, nested list, NumPy array or tensor.
 
     dtype  float32 for Python floats, int64 for ints, bool for bools, an array's own dtype; or the one given
-    TypeError for a dtype that tensors do not have, ValueError for a ragged list.
+    TypeError for what holds no numbers or has a dtype that tensors do not have, ValueError for a ragged list.
 
     >>> tensor([[1, 2], [3, 4]]).dtype
     dtype('int64')
     """
     try:
         return Tensor(data, dtype, device, requires_grad)
+    except TypeError as error:
+        if dtype is None and not isinstance(data, np.ndarray) and np.asarray(data).dtype.kind in "OUS":
+            raise TypeError(f"tensor: is made of numbers or bools, not of {_culprit(data)!r}") from error
+        raise
     except ValueError as error:
         if "inhomogeneous" in str(error):
             raise ValueError("tensor: the nested lists are ragged; each level needs equal lengths") from None
         raise
+
+
+def _culprit(data: Any) -> Any:
+    """The first part of nested lists that is no number, or a number too large for int64."""
+    if isinstance(data, list | tuple):
+        return next((found for found in map(_culprit, data) if found is not None), None)
+    return None if np.asarray(data).dtype.kind in "bif" else data
 
 
 def full(
@@ -44,19 +55,33 @@ def full(
     tensor([[7., 7.],
             [7., 7.]])
     """
-    lengths = (shape,) if isinstance(shape, int) else tuple(shape)
-    if any(n < 0 for n in lengths):
-        raise ValueError(f"full: shape {lengths} has a negative length")
-    kind = dtypes.of_python(fill_value) if dtype is None else dtypes.check(dtype)
-    place = find_device(device)
-    out: Tensor = wrap(kernels_of(place).full(lengths, float(fill_value), kind), place)
+    kind = dtypes.of_python(fill_value) if dtype is None else dtype
+    return _filled("full", (shape,), fill_value, kind, device, requires_grad)
+
+
+def _filled(
+    name: str,
+    shape: tuple[Any, ...],
+    value: float,
+    dtype: Any,
+    device: "str | Device | None" = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    lengths, place = checked_lengths(name, shape), find_device(device)
+    out: Tensor = wrap(kernels_of(place).full(lengths, float(value), dtypes.check(dtype)), place)
     return out.requires_grad_(requires_grad)
 
 
-def _lengths(shape: tuple[Any, ...]) -> tuple[int, ...]:
+def checked_lengths(name: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
+    """A shape from arguments: lengths, or one tuple or list of them.
+
+    TypeError for what is no whole number, ValueError for a negative one, both in the name of `name`.
+    """
     lengths = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
     if not all(isinstance(n, int | np.integer) for n in lengths):
-        raise TypeError(f"a shape is made of whole numbers, not {lengths}")
+        raise TypeError(f"{name}: a shape is made of whole numbers, not {lengths}")
+    if any(n < 0 for n in lengths):
+        raise ValueError(f"{name}: shape {lengths} has a negative length")
     return tuple(int(n) for n in lengths)
 
 
@@ -66,7 +91,7 @@ def zeros(*shape: Any, dtype: Any = dtypes.float32, **options: Any) -> Tensor:
     >>> zeros(2, 3).shape
     (2, 3)
     """
-    return full(_lengths(shape), 0.0, dtype, **options)
+    return _filled("zeros", shape, 0.0, dtype, **options)
 
 
 def ones(*shape: Any, dtype: Any = dtypes.float32, **options: Any) -> Tensor:
@@ -75,13 +100,20 @@ def ones(*shape: Any, dtype: Any = dtypes.float32, **options: Any) -> Tensor:
     >>> ones(2)
     tensor([1., 1.])
     """
-    return full(_lengths(shape), 1.0, dtype, **options)
+    return _filled("ones", shape, 1.0, dtype, **options)
 
 
 def arange(
-    start: float, end: float | None = None, step: float = 1, dtype: Any = None, device: "str | Device | None" = None
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    dtype: Any = None,
+    device: "str | Device | None" = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """start, start+step, … below `end`; with one argument 0 up to it. ValueError for a step of 0.
+
+    int64 where all three are integers, else float32, unless given. TypeError for integers that require a gradient.
 
     >>> arange(3)
     tensor([0, 1, 2])
@@ -91,7 +123,8 @@ def arange(
     first, last = (0, start) if end is None else (start, end)
     if step == 0:
         raise ValueError("arange: a step of 0 never arrives")
-    return Tensor(np.arange(first, last, step), dtype or dtypes.of_python([first, last, step]), device)
+    kind = dtypes.of_python([first, last, step]) if dtype is None else dtype
+    return Tensor(np.arange(first, last, step), kind, device, requires_grad)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: "str | Device | None" = None) -> Tensor:
@@ -134,7 +167,12 @@ def from_numpy(array: np.ndarray[Any, Any], device: "str | Device | None" = None
 
 
 def linspace(
-    start: float, end: float, steps: int, dtype: Any = dtypes.float32, device: "str | Device | None" = None
+    start: float,
+    end: float,
+    steps: int,
+    dtype: Any = dtypes.float32,
+    device: "str | Device | None" = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """`steps` numbers from `start` to `end`, both included, at equal distances. ValueError for negative `steps`.
 
@@ -143,10 +181,16 @@ def linspace(
     """
     if steps < 0:
         raise ValueError(f"linspace: steps is {steps}; it cannot be negative")
-    return Tensor(np.linspace(start, end, steps), dtype, device)
+    return Tensor(np.linspace(start, end, steps), dtype, device, requires_grad)
 
 
-def eye(n: int, m: int | None = None, dtype: Any = dtypes.float32, device: "str | Device | None" = None) -> Tensor:
+def eye(
+    n: int,
+    m: int | None = None,
+    dtype: Any = dtypes.float32,
+    device: "str | Device | None" = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """The matrix of n rows and m (default n) columns with ones on its diagonal. ValueError for a negative length.
 
     >>> eye(2)
@@ -155,7 +199,7 @@ def eye(n: int, m: int | None = None, dtype: Any = dtypes.float32, device: "str 
     """
     if n < 0 or (m is not None and m < 0):
         raise ValueError(f"eye: the shape {(n, n if m is None else m)} has a negative length")
-    return Tensor(np.eye(n, m), dtype, device)
+    return Tensor(np.eye(n, m), dtype, device, requires_grad)
 
 
 def tril_indices(row: int, col: int, offset: int = 0, device: "str | Device | None" = None) -> Tensor:
@@ -196,10 +240,7 @@ def empty(*shape: Any, dtype: Any = dtypes.float32, device: "str | Device | None
     >>> empty(2, 3).shape
     (2, 3)
     """
-    lengths = _lengths(shape)
-    if any(n < 0 for n in lengths):
-        raise ValueError(f"empty: shape {lengths} has a negative length")
-    out: Tensor = wrap(new_array(lengths, dtypes.check(dtype)), find_device(device))
+    out: Tensor = wrap(new_array(checked_lengths("empty", shape), dtypes.check(dtype)), find_device(device))
     return out
 
 

@@ -11,13 +11,14 @@ from .tensor import Tensor
 
 __all__ = [
     "abs", "add", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "argsort", "bitwise_and",
-    "bitwise_not", "bitwise_or", "bitwise_xor", "bmm", "cat", "ceil", "chunk", "clamp", "clip", "concat",
-    "concatenate", "cos", "cumsum", "diag", "diagonal", "div", "dot", "eq", "equal", "erf", "exp", "expm1",
+    "bitwise_not", "bitwise_or", "bitwise_xor", "bmm", "broadcast_to", "cat", "ceil", "chunk", "clamp", "clip",
+    "concat", "concatenate", "cos", "cumsum", "diag", "diagonal", "div", "dot", "eq", "equal", "erf", "exp", "expm1",
     "flatten", "flip", "floor", "floor_divide", "gather", "ge", "gt", "index_add", "index_select", "isclose",
     "isfinite", "isinf", "isnan", "le", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or",
     "logical_xor", "logsumexp", "lt", "masked_fill", "masked_select", "matmul", "max", "maximum", "mean", "min",
-    "minimum", "mm", "movedim", "mul", "narrow", "ne", "neg", "nonzero", "outer", "permute", "pow", "prod", "ravel",
-    "reciprocal", "relu", "remainder", "repeat_interleave", "reshape", "roll", "round", "rsqrt", "scatter",
+    "minimum", "mm", "movedim", "mul", "narrow", "ne", "neg", "nonzero", "norm", "numel",
+    "outer", "permute", "pow", "prod", "ravel", "reciprocal",
+    "relu", "remainder", "repeat_interleave", "reshape", "roll", "round", "rsqrt", "scatter",
     "scatter_add", "select", "sigmoid", "sign", "sin", "softmax", "sort", "split", "sqrt", "square", "squeeze",
     "stack", "std", "sub", "sum", "swapaxes", "t", "take", "tanh", "tile", "topk", "transpose", "tril", "triu",
     "trunc", "unbind", "unflatten", "unsqueeze", "var", "where",
@@ -96,6 +97,7 @@ logsumexp = Tensor.logsumexp
 max = Tensor.max
 mean = Tensor.mean
 min = Tensor.min
+norm = Tensor.norm
 prod = Tensor.prod
 softmax = Tensor.softmax
 std = Tensor.std
@@ -122,6 +124,7 @@ tanh = Tensor.tanh
 trunc = Tensor.trunc
 
 # views
+broadcast_to = Tensor.broadcast_to
 permute = Tensor.permute
 reshape = Tensor.reshape
 transpose = Tensor.transpose
@@ -139,6 +142,7 @@ flatten = Tensor.flatten
 flip = Tensor.flip
 movedim = Tensor.movedim
 narrow = Tensor.narrow
+numel = Tensor.numel
 ravel = Tensor.ravel
 repeat_interleave = Tensor.repeat_interleave
 select = Tensor.select

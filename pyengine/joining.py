@@ -1,6 +1,7 @@
 """Putting tensors together."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from .ops.join import CONCAT
 from .ops.reduce import normalize_axes
@@ -11,12 +12,13 @@ from .tensor import Tensor
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after the other along `dim`; their other axes are as long as each other's, else ValueError.
 
+    TypeError for one tensor in place of a list of them.
+
     >>> import pyengine as pe
     >>> cat([pe.ones(2), pe.zeros(1)])
     tensor([1., 1., 0.])
     """
-    if not tensors:
-        raise ValueError("cat: needs at least one tensor")
+    _require_sequence("cat", tensors)
     out: Tensor = apply(CONCAT, tuple(tensors), {"axis": dim})
     return out
 
@@ -27,13 +29,14 @@ concat = concatenate = cat
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors along a new axis `dim`; ValueError where they are not of one shape, or none are given.
 
+    TypeError for one tensor in place of a list of them.
+
     >>> import pyengine as pe
     >>> stack([pe.ones(2), pe.zeros(2)], dim=1)
     tensor([[1., 0.],
             [1., 0.]])
     """
-    if not tensors:
-        raise ValueError("stack: needs at least one tensor")
+    _require_sequence("stack", tensors)
     shape = tensors[0].shape
     for i, t in enumerate(tensors):
         if t.shape != shape:
@@ -54,3 +57,10 @@ def roll(input: Tensor, shifts: int, dims: int | None = None) -> Tensor:
     n = input.shape[normalize_axes("roll", dims, input.ndim)[0]]
     cut = -shifts % n if n else 0
     return cat([input.narrow(dims, cut, n - cut), input.narrow(dims, 0, cut)], dims)
+
+
+def _require_sequence(name: str, tensors: Any) -> None:
+    if isinstance(tensors, Tensor):
+        raise TypeError(f"{name}: takes a list or tuple of tensors, not one tensor")
+    if not len(tensors):
+        raise ValueError(f"{name}: needs at least one tensor")

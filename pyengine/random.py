@@ -8,7 +8,8 @@ import numpy as np
 from . import dtypes
 from .backend import Device
 from .backend import device as find_device
-from .ops.op import size
+from .creation import checked_lengths
+from .ops.op import size as product
 from .tape import kernels_of, wrap
 from .tensor import Tensor
 
@@ -75,33 +76,53 @@ def uniform(
     >>> round(uniform((1000,), 2.0, 4.0, generator=Generator(0)).mean().item())
     3
     """
-    place, kind, state = _prepare("uniform", shape, dtype, device, generator)
+    return _uniform("uniform", (shape,), low, high, dtype, device, generator, requires_grad)
+
+
+def _uniform(
+    name: str,
+    size: tuple[Any, ...],
+    low: float = 0.0,
+    high: float = 1.0,
+    dtype: Any = dtypes.float32,
+    device: "str | Device | None" = None,
+    generator: Generator | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    shape, place, kind, state = _prepare(name, size, dtype, device, generator)
     out: Tensor = wrap(kernels_of(place).uniform(state, shape, float(low), float(high), kind), place)
     return out.requires_grad_(requires_grad)
 
 
 def _prepare(
-    name: str, shape: tuple[int, ...], dtype: Any, device: "str | Device | None", generator: Generator | None
-) -> tuple[Device, np.dtype, np.ndarray[Any, Any]]:
-    """The device, the dtype, and the state for that many numbers, in pairs where they are normal."""
+    name: str,
+    shape: tuple[Any, ...],
+    dtype: Any,
+    device: "str | Device | None",
+    generator: Generator | None,
+    pairs: bool = False,
+) -> tuple[tuple[int, ...], Device, np.dtype, np.ndarray[Any, Any]]:
+    """The shape, the device, the dtype, and the state for that many numbers, or pairs of them."""
     place, kind = find_device(device), dtypes.check(dtype)
     if kind not in dtypes.COMPUTED_FLOATS:
         raise TypeError(f"{name}: makes float32 or float64, not {kind}")
-    _check_lengths(name, shape)
-    count = size(shape)
-    count += count % 2 if name == "normal" else 0
-    return place, kind, (generator or default_generator).take(count * (2 if kind == dtypes.float64 else 1))
+    lengths = checked_lengths(name, shape)
+    count = product(lengths)
+    count += count % 2 if pairs else 0
+    return lengths, place, kind, _known(name, generator).take(count * (2 if kind == dtypes.float64 else 1))
 
 
-def _check_lengths(name: str, shape: tuple[int, ...]) -> None:
-    if any(n < 0 for n in shape):
-        raise ValueError(f"{name}: shape {shape} has a negative length")
+def _known(name: str, generator: Generator | None) -> Generator:
+    """The generator given, or the default one."""
+    if generator is not None and not isinstance(generator, Generator):
+        raise TypeError(f"{name}: generator is a pe.Generator, not a {type(generator).__name__}; pe.Generator(seed)")
+    return generator or default_generator
 
 
 def normal(
-    shape: tuple[int, ...],
-    mean: float = 0.0,
-    std: float = 1.0,
+    mean: "float | Tensor",
+    std: "float | Tensor" = 1.0,
+    size: "tuple[int, ...] | None" = None,
     *,
     dtype: Any = dtypes.float32,
     device: "str | Device | None" = None,
@@ -110,15 +131,43 @@ def normal(
 ) -> Tensor:
     """A tensor of numbers drawn from the normal distribution of that mean and standard deviation.
 
+    mean, std  numbers, with the shape in `size`; or one of them or both a tensor, which gives shape, dtype and device
     The same on every device up to 8 units of |x - mean| in the last place of float64; float32 nearly always to the bit.
-    TypeError for a dtype other than float32 and float64, ValueError for a negative length or deviation.
+    TypeError for a dtype other than float32 and float64 and for numbers without a size, ValueError for a negative
+    length or deviation.
 
-    >>> round(normal((1000,), 5.0, 0.1, generator=Generator(0)).mean().item(), 1)
+    >>> round(normal(5.0, 0.1, (1000,), generator=Generator(0)).mean().item(), 1)
     5.0
+    >>> normal(Tensor([1.0, 2.0]), 0.0)
+    tensor([1., 2.])
     """
+    given = [each for each in (mean, std) if isinstance(each, Tensor)]
+    if given:
+        shape = np.broadcast_shapes(*(each.shape for each in given))
+        like = given[0]
+        if isinstance(std, Tensor) and (std < 0).any():
+            raise ValueError("normal: a standard deviation is below 0")
+        drawn = gaussian("normal", (shape,), dtype=like.dtype, device=like.device, generator=generator)
+        return (drawn * std + mean).detach().requires_grad_(requires_grad)
+    if size is None:
+        raise TypeError("normal: is called as normal(mean, std, size), size a tuple; or with a tensor of means")
+    return gaussian("normal", (size,), mean, std, dtype, device, generator, requires_grad)
+
+
+def gaussian(
+    name: str,
+    size: tuple[Any, ...],
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    dtype: Any = dtypes.float32,
+    device: "str | Device | None" = None,
+    generator: Generator | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """What `normal` does for numbers, in the name of `name`."""
     if not std >= 0:
-        raise ValueError(f"normal: the standard deviation is a number from 0 on, not {std}")
-    place, kind, state = _prepare("normal", shape, dtype, device, generator)
+        raise ValueError(f"{name}: the standard deviation is a number from 0 on, not {std}")
+    shape, place, kind, state = _prepare(name, size, dtype, device, generator, pairs=True)
     out: Tensor = wrap(kernels_of(place).normal(state, shape, float(mean), float(std), kind), place)
     return out.requires_grad_(requires_grad)
 
@@ -129,7 +178,7 @@ def rand(*shape: Any, **options: Any) -> Tensor:
     >>> rand(2, 3).shape
     (2, 3)
     """
-    return uniform(_lengths(shape), **options)
+    return _uniform("rand", shape, **options)
 
 
 def randn(*shape: Any, **options: Any) -> Tensor:
@@ -140,25 +189,25 @@ def randn(*shape: Any, **options: Any) -> Tensor:
     >>> randn(2, 3).shape
     (2, 3)
     """
-    return normal(_lengths(shape), **options)
+    return gaussian("randn", shape, **options)
 
 
 def rand_like(like: Tensor, **options: Any) -> Tensor:
-    """`rand` with the shape, dtype and device of `like`, unless given.
+    """`rand` with the shape, dtype and device of `like`, unless given; TypeError where that is no float dtype.
 
     >>> rand_like(rand(2, 3)).shape
     (2, 3)
     """
-    return uniform(like.shape, **{"dtype": like.dtype, "device": like.device, **options})
+    return _uniform("rand_like", (like.shape,), **{"dtype": like.dtype, "device": like.device, **options})
 
 
 def randn_like(like: Tensor, **options: Any) -> Tensor:
-    """`randn` with the shape, dtype and device of `like`, unless given.
+    """`randn` with the shape, dtype and device of `like`, unless given; TypeError where that is no float dtype.
 
     >>> randn_like(rand(2, 3)).shape
     (2, 3)
     """
-    return normal(like.shape, **{"dtype": like.dtype, "device": like.device, **options})
+    return gaussian("randn_like", (like.shape,), **{"dtype": like.dtype, "device": like.device, **options})
 
 
 def randint(
@@ -184,13 +233,9 @@ def randint(
         low, high, size = 0, low, tuple(high)  # type: ignore[arg-type]
     if not isinstance(high, int) or low >= high:
         raise ValueError(f"randint: draws from low = {low} to below high = {high}, which holds no number")
-    _check_lengths("randint", size)
-    place = find_device(device)
-    words = 2
-    for n in size:
-        words *= n
-    state = (generator or default_generator).take(words)
-    out: Tensor = wrap(kernels_of(place).randint(state, tuple(size), low, high), place)
+    shape, place = checked_lengths("randint", (size,)), find_device(device)
+    state = _known("randint", generator).take(2 * product(shape))
+    out: Tensor = wrap(kernels_of(place).randint(state, shape, low, high), place)
     return out.to(dtype)
 
 
@@ -200,32 +245,30 @@ def randperm(
     """The numbers 0 … n-1 in an even random order.
 
     Each number gets a random key from the generator's Philox stream and the numbers are sorted by key. So the order
-    depends on the seed alone, not on the machine or the number of threads. ValueError for a negative n.
+    depends on the seed alone, not on the machine or the number of threads. ValueError for a negative n,
+    TypeError for one that is not whole.
 
     >>> sorted(randperm(5).tolist())
     [0, 1, 2, 3, 4]
     """
     if n < 0:
         raise ValueError(f"randperm: n is a number of elements, from 0 on, not {n}")
-    keys = uniform((n,), dtype=dtypes.float64, device=device, generator=generator)
+    keys = _uniform("randperm", (n,), dtype=dtypes.float64, device=device, generator=generator)
     return keys.argsort().to(dtype)
 
 
 def bernoulli(input: Tensor, generator: Generator | None = None) -> Tensor:
     """1 with the probability that each element of `input` is, else 0; float32 or float64, TypeError for others.
 
+    ValueError for what is no probability, from 0 to 1. Any shape.
+
     >>> bernoulli(uniform((2,), 1.0, 1.0))
     tensor([1., 1.])
     """
     if input.dtype not in dtypes.COMPUTED_FLOATS:
         raise TypeError(f"bernoulli: the probabilities are float32 or float64, not {input.dtype}")
-    state = (generator or default_generator).take(input.numel())
+    if not ((input >= 0) & (input <= 1)).all():
+        raise ValueError("bernoulli: probabilities are from 0 to 1, and an element of the input is not")
+    state = _known("bernoulli", generator).take(input.numel())
     out: Tensor = wrap(kernels_of(input.device).bernoulli(input.data, state), input.device)
     return out
-
-
-def _lengths(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    lengths = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
-    if not all(isinstance(n, int | np.integer) for n in lengths):
-        raise TypeError(f"a shape is made of whole numbers, not {lengths}")
-    return tuple(int(n) for n in lengths)

@@ -5,7 +5,7 @@ named ones are in methods/, by family.
 """
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from .methods import (
     InplaceMethods,
     JoinMethods,
     MatmulMethods,
+    NewMethods,
     PowerMethods,
     ReduceMethods,
     SortMethods,
@@ -30,6 +31,7 @@ from .methods import (
 )
 from .ops.copy import COPY
 from .ops.elementwise import ADD, DIV, MUL, NEG, SUB
+from .ops.reduce import normalize_axes
 from .tape import apply, kernels_of, mark_written, share_version, wrap
 
 Shape = tuple[int, ...]
@@ -44,6 +46,7 @@ class Tensor(
     InplaceMethods,
     JoinMethods,
     MatmulMethods,
+    NewMethods,
     PowerMethods,
     ReduceMethods,
     SortMethods,
@@ -97,14 +100,19 @@ class Tensor(
         """Whether it was made by the user rather than by a tracked operation; only leaves get a `.grad`."""
         return self.node is None
 
+    @property
+    def grad_fn(self) -> tape.Node | None:
+        """What made this tensor, where that is tracked; None for a leaf."""
+        return self.node
+
     def size(self, dim: int | None = None) -> Any:
-        """The shape, or the length of one axis.
+        """The shape, or the length of one axis; ValueError for one that does not exist.
 
         >>> import pyengine as pe
         >>> pe.zeros(2, 3).size(), pe.zeros(2, 3).size(-1)
         ((2, 3), 3)
         """
-        return self.shape if dim is None else self.shape[dim]
+        return self.shape if dim is None else self.shape[normalize_axes("size", dim, self.ndim)[0]]
 
     def numel(self) -> int:
         """The number of elements.
@@ -120,9 +128,22 @@ class Tensor(
             raise TypeError("len() of a tensor without axes")
         return self.shape[0]
 
+    def __iter__(self) -> Iterator["Tensor"]:
+        if not self.shape:
+            raise TypeError("a tensor without axes cannot be iterated over; x.item() is its number")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return str(self)
+        if self.data.ndim:
+            raise TypeError(f"the format {spec!r} is for one number; this tensor has shape {self.shape}")
+        return format(self.data.item(), spec)
+
     def __repr__(self) -> str:
         body = np.array2string(self.data, separator=", ", prefix="tensor(")
-        extra = "" if self.dtype in (dtypes.float32, dtypes.int64, dtypes.bool_) else f", dtype={self.dtype}"
+        extra = f", shape={self.shape}" if not self.data.size and self.ndim > 1 else ""
+        extra += "" if self.dtype in (dtypes.float32, dtypes.int64, dtypes.bool_) else f", dtype={self.dtype}"
         extra += "" if self.device.name == "cpu" else f", device={self.device}"
         if self.node is not None:
             extra += f", made by {self.node.op.name}"
@@ -164,6 +185,11 @@ class Tensor(
 
     def __int__(self) -> int:
         return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.data.size != 1:
+            raise TypeError(f"only one integer can be an index; this tensor is {self.dtype}{self.shape}")
+        return int(self.data.item())
 
     def __bool__(self) -> bool:
         if self.data.size != 1:
@@ -267,20 +293,24 @@ class Tensor(
 
     # --- dtype and device
 
-    def to(self, *targets: Any) -> "Tensor":
-        """This tensor with another dtype and/or on another device; itself where nothing changes.
+    def to(self, *targets: Any, dtype: Any = None, device: Any = None) -> "Tensor":
+        """This tensor with another dtype and/or on another device, in any order; itself where nothing changes.
+
+        A tensor stands for its own dtype and device. ValueError for a device that there is not.
 
         >>> import pyengine as pe
         >>> pe.tensor([1.7, -1.7]).to(pe.int64)
         tensor([ 1, -1])
         """
         out = self
-        for target in targets:
-            if isinstance(target, Device) or (isinstance(target, str) and not _is_dtype(target)):
+        for target in (*targets, *(named for named in (dtype, device) if named is not None)):
+            if isinstance(target, Tensor):
+                out = out.to(target.dtype, target.device)
+            elif isinstance(target, Device) or (isinstance(target, str) and not _is_dtype(target)):
                 out = out._move(find_device(target))
             else:
-                dtype = dtypes.check(target)
-                out = out if out.dtype == dtype else out._cast(dtype)
+                kind = dtypes.check(target)
+                out = out if out.dtype == kind else out._cast(kind)
         return out
 
     def _cast(self, dtype: np.dtype) -> "Tensor":
@@ -380,6 +410,16 @@ class Tensor(
             retain_graph=keep,
             create_graph=create_graph,
         )
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether `obj` is a tensor, of whatever shape.
+
+    >>> import pyengine as pe
+    >>> is_tensor(pe.ones(2)), is_tensor([1.0])
+    (True, False)
+    """
+    return isinstance(obj, Tensor)
 
 
 class HookHandle:

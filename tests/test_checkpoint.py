@@ -19,10 +19,10 @@ from pyengine import nn, optim
 from pyengine.cli import app
 from pyengine.data import DataLoader, TensorDataset
 from pyengine.recipes import RECIPES, run
+from pyengine.tensor_file import KEY, checksum, read_tensors, write_tensors
 from pyengine.train import BadFileError, Callback, Checkpoints, Schedule, Trainer, accuracy, checkpoint
 from pyengine.train.run_folder import held
 from pyengine.train.state import capture
-from pyengine.train.tensor_file import KEY, checksum, read_tensors, write_tensors
 
 DIGITS = RECIPES["digits"]
 EPOCHS = 3

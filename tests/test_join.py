@@ -101,7 +101,7 @@ def test_order(device) -> None:
         (lambda: nn.functional.pad(pe.ones(2), (1, 1, 1, 1)), "pad: .* must hold two widths"),
         (lambda: nn.Dropout(1.5), "Dropout: p is the probability"),
         (lambda: pe.randint(3, 3, (2,)), "randint: draws from low = 3 to below high = 3"),
-        (lambda: pe.normal((2,), 0.0, -1.0), "normal: the standard deviation"),
+        (lambda: pe.normal(0.0, -1.0, (2,)), "normal: the standard deviation"),
         (lambda: nn.init.trunc_normal_(pe.zeros(3), a=9.0, b=10.0), "trunc_normal_: too little"),
     ],
 )
@@ -130,7 +130,7 @@ def test_dropout_keeps_the_mean_and_repeats_its_choice_backwards() -> None:
 @pytest.mark.parametrize("dtype", [pe.float32, pe.float64])
 def test_normal_numbers_are_normal(dtype) -> None:
     n = 400_000
-    z = pe.normal((n,), 1.0, 2.0, dtype=dtype, generator=pe.Generator(3)).numpy().astype(np.float64)
+    z = pe.normal(1.0, 2.0, (n,), dtype=dtype, generator=pe.Generator(3)).numpy().astype(np.float64)
     z = (z - 1) / 2
     # moments 1 to 4 are 0, 1, 0, 3, with deviations √(1, 2, 15, 96) / √n
     for power, mean, variance in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):

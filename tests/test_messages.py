@@ -98,7 +98,7 @@ MESSAGES = {
         r"cross_entropy: operands live on different devices \(cpu, numpy\)",
     ),
     "negative features": (lambda: nn.Linear(-1, 3), ValueError, "Linear: in_features is .* from 1 on, not -1"),
-    "negative randn": (lambda: pe.randn(-2), ValueError, r"normal: shape \(-2,\) has a negative length"),
+    "negative randn": (lambda: pe.randn(-2), ValueError, r"randn: shape \(-2,\) has a negative length"),
     "negative randint": (lambda: pe.randint(5, (-1,)), ValueError, r"randint: shape \(-1,\) has a negative length"),
     "negative randperm": (lambda: pe.randperm(-1), ValueError, "randperm: n is .* from 0 on, not -1"),
     "negative eye": (lambda: pe.eye(2, -1), ValueError, r"eye: the shape \(2, -1\) has a negative length"),

@@ -16,9 +16,11 @@ import pyengine as pe
 from pyengine import nn, optim
 from pyengine.cli.tables import behind
 from pyengine.data import DataLoader, IterableDataset, TensorDataset
+from pyengine.files import write_atomically, write_json
 from pyengine.recipes import RECIPES, run
 from pyengine.recipes.recipe import Settings
 from pyengine.recipes.run import trainer_of
+from pyengine.tensor_file import read_tensors
 from pyengine.train import (
     Callback,
     ClipGradients,
@@ -33,9 +35,7 @@ from pyengine.train import (
     top_k_accuracy,
 )
 from pyengine.train.curves import draw
-from pyengine.train.files import write_atomically, write_json
 from pyengine.train.progress import progress
-from pyengine.train.tensor_file import read_tensors
 
 DIGITS = RECIPES["digits"]
 PNG = b"\x89PNG\r\n\x1a\n"

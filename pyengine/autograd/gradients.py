@@ -8,7 +8,7 @@ from ..tape import grad_mode, kernels_of, wrap
 from ..tensor import HookHandle, Tensor, upstream
 
 
-def no_grad() -> Any:
+def no_grad(function: Callable[..., Any] | None = None) -> Any:
     """A block (or decorator) in which operations are not tracked: for evaluation and for updating parameters.
 
     >>> import pyengine as pe
@@ -16,12 +16,31 @@ def no_grad() -> Any:
     >>> with no_grad():
     ...     (w * 2).requires_grad
     False
+    >>> @no_grad
+    ... def double(x):
+    ...     return x * 2
+    >>> double(w).requires_grad
+    False
     """
-    return grad_mode(False)
+    return grad_mode(False) if function is None else grad_mode(False)(function)
+
+
+def set_grad_enabled(mode: bool) -> Any:
+    """A block (or decorator) in which operations are tracked or not, as `mode` says.
+
+    >>> import pyengine as pe
+    >>> w = pe.ones(2, requires_grad=True)
+    >>> for training in (True, False):
+    ...     with set_grad_enabled(training):
+    ...         (w * 2).requires_grad
+    True
+    False
+    """
+    return grad_mode(bool(mode))
 
 
 def enable_grad() -> Any:
-    """A block in which operations are tracked, also inside `no_grad()`.
+    """A block (or decorator) in which operations are tracked, also inside `no_grad()`.
 
     >>> import pyengine as pe
     >>> w = pe.ones(2, requires_grad=True)
@@ -44,15 +63,19 @@ def is_grad_enabled() -> bool:
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Sequence[Tensor | None] | None = None,
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
     *,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    allow_unused: bool = True,
 ) -> tuple[Tensor | None, ...]:
     """The gradients of `outputs` with respect to `inputs`, leaves or computed, without touching any `.grad`.
 
-    None stands for an input on which no output depends. With create_graph the gradients can be differentiated again.
-    ValueError for an input that requires no gradient, and where grad_outputs do not match the outputs.
+    grad_outputs  for each output the upstream gradient, of its shape; None for 1, where it is a single number
+    allow_unused  None stands for an input on which no output depends; False makes that an error
+    With create_graph the gradients can be differentiated again.
+    ValueError for an input that requires no gradient, where grad_outputs do not match the outputs, and for an unused
+    input that is not allowed.
 
     >>> import pyengine as pe
     >>> x = pe.tensor(2.0, requires_grad=True)
@@ -66,6 +89,8 @@ def grad(
     for i, leaf in enumerate(leaves):
         if not leaf.requires_grad:
             raise ValueError(f"grad: inputs[{i}] does not require a gradient; set requires_grad before it is used")
+    if isinstance(grad_outputs, Tensor):
+        grad_outputs = [grad_outputs]
     given = list(grad_outputs) if grad_outputs is not None else [None] * len(roots)
     if len(given) != len(roots):
         raise ValueError(f"grad: {len(roots)} outputs but {len(given)} grad_outputs")
@@ -98,6 +123,9 @@ def grad(
         for handle in handles:
             handle.remove()
     found = [wanted[id(leaf)] for leaf in leaves]
+    if not allow_unused and any(g is None for g in found):
+        unused = next(i for i, g in enumerate(found) if g is None)
+        raise ValueError(f"grad: no output depends on inputs[{unused}]; allow_unused=True gives None for it")
     if create_graph:
         return tuple(found)
     return tuple(

@@ -96,9 +96,9 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare runs: a table, the best test loss first, and a picture of their curves over each other."""
+    from ..files import write_atomically
     from ..recipes import RECIPES, inspect
     from ..train.curves import overlay
-    from ..train.files import write_atomically
     from . import tables
 
     with messages():

@@ -67,9 +67,9 @@ def sweep(
     are not looked at: choose here, then test once with pyengine train. sweep.json gets all figures, after each
     combination, so that Ctrl-C loses at most the one that runs.
     """
+    from ..files import write_json
     from ..recipes.sweep import sweep as run_sweep
     from ..train import run_folder
-    from ..train.files import write_json
     from .tables import sweep_table
 
     chosen = find_recipe(recipe, data)

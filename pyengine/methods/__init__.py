@@ -11,6 +11,7 @@ from .index import IndexMethods
 from .inplace import InplaceMethods
 from .join import JoinMethods
 from .matmul import MatmulMethods
+from .new import NewMethods
 from .power import PowerMethods
 from .reduce import ReduceMethods
 from .sort import SortMethods
@@ -26,6 +27,7 @@ __all__ = [
     "InplaceMethods",
     "JoinMethods",
     "MatmulMethods",
+    "NewMethods",
     "PowerMethods",
     "ReduceMethods",
     "SortMethods",

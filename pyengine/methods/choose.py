@@ -19,7 +19,7 @@ class ChooseMethods(InplaceMethods):
 
     __slots__ = ()
 
-    def to(self, *targets: Any) -> "Tensor":
+    def to(self, *targets: Any, dtype: Any = None, device: Any = None) -> "Tensor":
         """This tensor with another dtype."""
         raise NotImplementedError
 

@@ -14,9 +14,18 @@ class ConvertMethods(Value):
 
     __slots__ = ()
 
-    def to(self, *targets: Any) -> "Tensor":
+    def to(self, *targets: Any, dtype: Any = None, device: Any = None) -> "Tensor":
         """This tensor with another dtype and/or on another device."""
         raise NotImplementedError
+
+    def cpu(self) -> "Tensor":
+        """This tensor on the device "cpu".
+
+        >>> import pyengine as pe
+        >>> pe.ones(2, device="numpy").cpu().device
+        device('cpu')
+        """
+        return self.to("cpu")
 
     def float(self) -> "Tensor":
         """This tensor in float32.

@@ -1,8 +1,10 @@
 """Methods that reduce axes, or normalise along one."""
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import dtypes
+from ..ops.copy import COPY
 from ..ops.cumsum import CUMSUM
 from ..ops.extremum import TAKE_LAST
 from ..ops.log_softmax import LOG_SOFTMAX, LOGSUMEXP
@@ -60,11 +62,15 @@ class ReduceMethods(Value):
     def sum(self, dim: Axes = None, keepdim: bool = False) -> "Tensor":
         """The sum over the axes `dim` (all by default), which stay with length 1 under `keepdim`.
 
+        Bools and integers are added up in int64: of a mask, the sum counts what is true.
+
         >>> import pyengine as pe
         >>> pe.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(0)
         tensor([4., 6.])
+        >>> (pe.tensor([1, 2, 3]) == pe.tensor([1, 2, 4])).sum()
+        tensor(2)
         """
-        return apply(SUM, (self,), {"axis": dim, "keepdims": keepdim})
+        return apply(SUM, (self._counted(),), {"axis": dim, "keepdims": keepdim})
 
     def mean(self, dim: Axes = None, keepdim: bool = False) -> "Tensor":
         """The mean over the axes `dim` (all by default); TypeError for integers.
@@ -82,43 +88,81 @@ class ReduceMethods(Value):
         return self.sum(dim, keepdim) / count
 
     def prod(self, dim: Axes = None, keepdim: bool = False) -> "Tensor":
-        """The product over the axes `dim` (all by default). Its gradient is right where elements are 0, too.
+        """The product over the axes `dim` (all by default), of bools and integers in int64.
+
+        Its gradient is right where elements are 0, too.
 
         >>> import pyengine as pe
         >>> pe.tensor([[1.0, 2.0], [3.0, 4.0]]).prod(1)
         tensor([ 2., 12.])
         """
-        return apply(PROD, (self,), {"axis": dim, "keepdims": keepdim})
+        return apply(PROD, (self._counted(),), {"axis": dim, "keepdims": keepdim})
 
-    def var(self, dim: Axes = None, *, correction: float = 1, keepdim: bool = False) -> "Tensor":
+    def var(
+        self, dim: Axes = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float = 1
+    ) -> "Tensor":
         """The variance over the axes `dim` (all by default): the mean squared distance from the mean.
 
         correction  what is taken off the number of elements n in Σ (x - mean)² / (n - correction): 1 for an unbiased
                     estimate from a sample, 0 for the variance of just these numbers
+        unbiased    False is correction=0, True is correction=1
 
         >>> import pyengine as pe
         >>> pe.tensor([1.0, 2.0, 3.0]).var()
         tensor(1.)
         """
-        return self._var(dim, correction, keepdim, False)
+        return self._var(dim, correction if unbiased is None else float(unbiased), keepdim, False)
 
-    def std(self, dim: Axes = None, *, correction: float = 1, keepdim: bool = False) -> "Tensor":
+    def std(
+        self, dim: Axes = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float = 1
+    ) -> "Tensor":
         """The standard deviation over the axes `dim` (all by default), the square root of `var`.
 
         >>> import pyengine as pe
         >>> pe.tensor([[1.0, 5.0], [2.0, 2.0]]).std(1, correction=0)
         tensor([2., 0.])
         """
-        return self._var(dim, correction, keepdim, True)
+        return self._var(dim, correction if unbiased is None else float(unbiased), keepdim, True)
+
+    def norm(self, p: float | str = 2, dim: Axes = None, keepdim: bool = False) -> "Tensor":
+        """The p-norm (Σ |x|ᵖ)^(1/p) over the axes `dim` (all by default); its gradient at 0 is 0.
+
+        p  a number above 0; inf for the greatest |x|, -inf for the least, 0 for how many elements are not 0; "fro" is 2
+        Any shape, float32 or float64. ValueError for another p, TypeError for integers.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([[3.0, 4.0], [0.0, 2.0]]).norm(dim=1)
+        tensor([5., 2.])
+        >>> pe.tensor([3.0, -4.0]).norm(float("inf"))
+        tensor(4.)
+        """
+        order = 2.0 if p == "fro" else p
+        if not isinstance(order, int | float) or not (order >= 0 or order == -math.inf):
+            raise located(ValueError(f"norm: p is a number from 0 on, inf, -inf or 'fro', not {p!r}"))
+        if self.dtype not in dtypes.COMPUTED_FLOATS:
+            error = f"norm: computes in float32 or float64, not {self.dtype}; cast with .to(pe.float32)"
+            raise located(TypeError(error))
+        x: Any = self
+        if abs(order) == math.inf:
+            return x.abs().amax(dim, keepdim) if order > 0 else x.abs().amin(dim, keepdim)
+        if order == 0:
+            return (x != 0).to(self.dtype).sum(dim, keepdim)
+        if order == 1:
+            return x.abs().sum(dim, keepdim)
+        powers = (x.square() if order == 2 else x.abs().pow(order)).sum(dim, keepdim)
+        # The slope of a root is infinite at 0, and infinity times the inner slope 0 is NaN: the root passes by 0.
+        zero = powers == 0
+        safe = powers.masked_fill(zero, 1.0)
+        return (safe.sqrt() if order == 2 else safe.pow(1 / order)).masked_fill(zero, 0.0)
 
     def cumsum(self, dim: int) -> "Tensor":
-        """The running sum along `dim`: each element with all before it.
+        """The running sum along `dim`: each element with all before it, of bools and integers in int64.
 
         >>> import pyengine as pe
         >>> pe.tensor([1, 2, 3]).cumsum(0)
         tensor([1, 3, 6])
         """
-        return apply(CUMSUM, (self,), {"axis": dim})
+        return apply(CUMSUM, (self._counted(),), {"axis": dim})
 
     # --- choosing
 
@@ -142,7 +186,7 @@ class ReduceMethods(Value):
         """
         return apply(AMIN, (self,), {"axis": dim, "keepdims": keepdim})
 
-    def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
+    def max(self, dim: Any = None, keepdim: bool = False) -> Any:
         """The greatest element of all; or along `dim` the pair (values, indices) of the first greatest elements.
 
         A NaN counts as greater than any number. With `dim`, the gradient goes to the element at the index; without,
@@ -156,15 +200,19 @@ class ReduceMethods(Value):
         >>> values, indices
         (tensor([7., 4.]), tensor([1, 0]))
         """
+        if isinstance(dim, Value):
+            return self.maximum(dim)
         return self._chosen("max", dim, keepdim)
 
-    def min(self, dim: int | None = None, keepdim: bool = False) -> Any:
+    def min(self, dim: Any = None, keepdim: bool = False) -> Any:
         """The least element of all; or along `dim` the pair (values, indices) of the first least elements; see `max`.
 
         >>> import pyengine as pe
         >>> pe.tensor([[1.0, 7.0], [4.0, 2.0]]).min(dim=0).indices
         tensor([0, 1])
         """
+        if isinstance(dim, Value):
+            return self.minimum(dim)
         return self._chosen("min", dim, keepdim)
 
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> "Tensor":
@@ -206,6 +254,20 @@ class ReduceMethods(Value):
         tensor([ True, False])
         """
         return self._truth("all", dim, keepdim)
+
+    def maximum(self, other: Any) -> "Tensor":
+        """The greater of two elements."""
+        raise NotImplementedError
+
+    def minimum(self, other: Any) -> "Tensor":
+        """The lesser of two elements."""
+        raise NotImplementedError
+
+    def _counted(self) -> Any:
+        """This tensor, or its bools and short integers in int64, in which they are counted."""
+        if self.data.dtype.kind == "f" or self.data.dtype == dtypes.int64:
+            return self
+        return apply(COPY, (self,), {"dtype": dtypes.int64})
 
     def _var(self, dim: Axes, correction: float, keepdim: bool, root: bool) -> "Tensor":
         attrs = {"axis": dim, "correction": float(correction), "root": root, "keepdims": keepdim}

@@ -69,7 +69,9 @@ class ViewMethods(Value):
         return self.transpose(-2, -1)
 
     def expand(self, *shape: Any) -> "Tensor":
-        """Axes of length 1 repeated without a copy, by NumPy's broadcasting rule. ValueError where it forbids that.
+        """Axes of length 1 repeated without a copy, by NumPy's broadcasting rule; -1 keeps the length of an axis.
+
+        ValueError where the rule forbids it.
 
         >>> import pyengine as pe
         >>> pe.tensor([1, 2]).expand(2, 2)
@@ -77,7 +79,22 @@ class ViewMethods(Value):
                 [1, 2]])
         """
         wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
-        return self._view(EXPAND, {"shape": tuple(wanted)})
+        lengths = tuple(wanted)
+        new = len(lengths) - self.ndim
+        if new >= 0 and -1 in lengths[new:]:
+            kept = (own if n == -1 else n for own, n in zip(self.shape, lengths[new:], strict=True))
+            lengths = (*lengths[:new], *kept)
+        return self._view(EXPAND, {"shape": lengths})
+
+    def broadcast_to(self, *shape: Any) -> "Tensor":
+        """`expand` by NumPy's name.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([1, 2]).broadcast_to((2, 2))
+        tensor([[1, 2],
+                [1, 2]])
+        """
+        return self.expand(*shape)
 
     def _view(self, op: Op, attrs: dict[str, Any]) -> "Tensor":
         out: Tensor = apply(op, (self,), attrs)

@@ -18,7 +18,7 @@ tensor([0., 0.], requires_grad=True)
 import math
 
 from ..ops.op import size
-from ..random import Generator, normal, uniform
+from ..random import Generator, gaussian, uniform
 from ..tape import grad_mode
 from ..tensor import Tensor
 
@@ -121,7 +121,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
     2
     """
     with grad_mode(False):
-        drawn = normal(tensor.shape, mean, std, dtype=tensor.dtype, device=tensor.device, generator=generator)
+        drawn = gaussian("normal_", (tensor.shape,), mean, std, tensor.dtype, tensor.device, generator)
         return tensor.copy_(drawn)
 
 
@@ -153,8 +153,8 @@ def trunc_normal_(
             if not outside.numel():
                 return tensor
             flat = tensor.reshape(-1)
-            flat[outside] = normal(
-                outside.shape, mean, std, dtype=tensor.dtype, device=tensor.device, generator=generator
+            flat[outside] = gaussian(
+                "trunc_normal_", (outside.shape,), mean, std, tensor.dtype, tensor.device, generator
             )
             tensor.copy_(flat.reshape(tensor.shape))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from .. import dtypes
 from ..backend import Device
-from ..random import normal
+from ..random import randn
 from ..tape import grad_mode
 from ..tensor import Tensor
 from .functional import embedding
@@ -46,7 +46,7 @@ class Embedding(Module):
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
-        self.weight = Parameter(normal((num_embeddings, embedding_dim), device=device, dtype=dtype))
+        self.weight = Parameter(randn((num_embeddings, embedding_dim), device=device, dtype=dtype))
         if self.padding_idx is not None:
             with grad_mode(False):
                 self.weight[self.padding_idx] = 0.0

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..tensor_file import BadFileError
 from ..train.run_folder import CONFIG
-from ..train.tensor_file import BadFileError
 from .recipe import Recipe, Settings
 from .schedules import CONSTANT
 

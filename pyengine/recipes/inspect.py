@@ -8,9 +8,9 @@ from typing import Any
 
 from ..autograd import no_grad
 from ..tensor import Tensor
+from ..tensor_file import read_tensors
 from ..train import BadFileError, Trainer, confusion_matrix, run_folder
 from ..train.metrics import Array
-from ..train.tensor_file import read_tensors
 from .config import check_data, read_config
 from .recipe import Job, Recipe, Settings
 from .run import trainer_of

@@ -4,10 +4,10 @@ The loop itself is four lines that a user can write (see the README); `Trainer` 
 history, the best weights and a clean stop.
 """
 
+from ..tensor_file import BadFileError
 from .callbacks import Callback, ClipGradients, EarlyStopping, Schedule
 from .checkpoint import Checkpoints
 from .metrics import accuracy, confusion_matrix, mean_absolute_error, r2, top_k_accuracy
-from .tensor_file import BadFileError
 from .trainer import Best, Trainer
 
 __all__ = [

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..files import sweep
+from ..tensor_file import BadFileError, read_tensors, write_tensors
 from .callbacks import Callback
-from .files import sweep
 from .state import capture, restore
-from .tensor_file import BadFileError, read_tensors, write_tensors
 from .trainer import Trainer
 
 FORMAT = 1

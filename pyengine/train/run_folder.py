@@ -18,9 +18,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..files import sweep, write_atomically, write_json
 from ..tensor import Tensor
-from .files import sweep, write_atomically, write_json
-from .tensor_file import write_tensors
+from ..tensor_file import write_tensors
 
 CONFIG, METRICS, WEIGHTS, CURVES = "config.json", "metrics.json", "model.safetensors", "curves.png"
 CHECKPOINTS = "checkpoints"

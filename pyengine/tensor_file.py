@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Tensor
+from .backend import Array
 from .files import write_atomically
-from .metrics import Array
+from .tensor import Tensor
 
 KEY = "pyengine"  # where the state is in the file's metadata
 READABLE = frozenset({"F16", "F32", "F64", "I32", "I64", "U8", "BOOL"})
@@ -24,7 +24,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str,
     """`tensors` under their names and `state`, which JSON must be able to say, with a checksum; whole or not at all."""
     from safetensors.numpy import save
 
-    arrays = {name: np.ascontiguousarray(tensor.detach().numpy()) for name, tensor in tensors.items()}
+    arrays = {name: np.asarray(tensor.detach().numpy(), order="C") for name, tensor in tensors.items()}
     text = json.dumps({**state, "crc32": checksum(arrays)}, allow_nan=False)
     write_atomically(path, save(arrays, {KEY: text}))
 
@@ -34,6 +34,17 @@ def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
 
     BadFileError where the file is cut short, damaged or none of ours; OSError where it cannot be read.
     """
+    arrays, metadata = read_arrays(path)
+    if KEY not in metadata:
+        raise BadFileError(f"{path}: a safetensors file, but not written by pyengine: it has no state")
+    state = _state(path, metadata)
+    if state.pop("crc32", None) != checksum(arrays):
+        raise BadFileError(f"{path}: the tensors are damaged: they do not match their checksum")
+    return arrays, state
+
+
+def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """The arrays and the metadata of any safetensors file. Errors as of `read_tensors`, but no checksum is compared."""
     from safetensors import SafetensorError, safe_open
 
     if path.is_dir():
@@ -45,14 +56,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
                 kind = file.get_slice(name).get_dtype()
                 if kind not in READABLE:
                     raise BadFileError(f"{path}: tensor {name} has the dtype {kind}, which is not supported")
-            arrays = {name: file.get_tensor(name) for name in names}
-            metadata = file.metadata() or {}
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except SafetensorError as error:
         raise BadFileError(f"{path}: not a whole safetensors file ({error})") from None
-    state = _state(path, metadata)
-    if state.pop("crc32", None) != checksum(arrays):
-        raise BadFileError(f"{path}: the tensors are damaged: they do not match their checksum")
-    return arrays, state
 
 
 def checksum(arrays: Mapping[str, Array]) -> int:
@@ -64,8 +70,6 @@ def checksum(arrays: Mapping[str, Array]) -> int:
 
 
 def _state(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
-    if KEY not in metadata:
-        raise BadFileError(f"{path}: a safetensors file, but not written by pyengine: it has no state")
     try:
         state = json.loads(metadata[KEY])
     except (ValueError, RecursionError) as error:
