@@ -2,7 +2,7 @@
 //
 // Each level of reuse has a loop. From the outside: blocks of k whose packed panels live at once; tasks of `rows` times
 // `columns` of out, side by side on the threads; in a task, blocks of `depth` steps of k; panels of b, each of which
-// stays in L1 while the tiles of the task pass it; tiles (matmul_tile.h). The cut depends on shapes and strides only,
+// stays in L2 while the tiles of the task pass it; tiles (matmul_tile.h). The cut depends on shapes and strides only,
 // so every element is summed in the same order on any number of threads.
 #pragma once
 
@@ -38,10 +38,12 @@ inline constexpr int64_t kMaxTasks = 64;
 
 // How a product is cut.
 struct Cut {
-  static constexpr int64_t kDepthBytes = 2048;  // KC: 512 floats; a packed panel of b, 32 KiB on AVX2, is read from
-                                                // L1 and L2 faster than the tile uses it
-  static constexpr int64_t kRows = 24 * MR;     // MC: a block of a, 288 KiB, stays in L2 while panels of b pass it
+  static constexpr int64_t kDepthBytes = 4096;  // KC: 1024 floats. The longer, the fewer sums are loaded and stored
+                                                // again; b's panel, 64 KiB on AVX2, comes from L2 as fast as it is used
+  static constexpr int64_t kRows = 24 * MR;     // MC: a panel of b serves so many rows on its way through L2
   static constexpr int64_t kColumns = 512;      // NC: bounds a task, so that there are enough of them
+  static constexpr int64_t kDirectBytes = 64 << 10;  // so small a b is read where it is as fast as from panels
+  static constexpr int64_t kPageBytes = 4096;
   static constexpr int64_t kPackedBytes = 16 << 20;  // of both operands, at once: they should fit into L3
 
   int64_t depth, chunk;   // steps of k in a panel; blocks of k packed at once
@@ -55,10 +57,12 @@ struct Cut {
 template <class T>
 Cut::Cut(const Product<T>& x) {
   constexpr int64_t kSize = sizeof(T);
-  // Packing reads and writes a number once; it pays when many tiles then use it. A narrow matrix must be packed: its
-  // panel is padded to a whole vector. So must one whose rows are not contiguous.
-  pack_b = x.b_col != 1 || x.n < kLanes<T> || x.m > 4 * MR;
-  pack_a = x.m > 1 && x.n > 4 * NR<T>;
+  // Packing reads and writes a number once; it pays when many tiles then use it. A narrow b must be packed: its panel
+  // is padded to a whole vector. So must one whose rows are not contiguous. Numbers of a are read one by one in any
+  // case: from where they are, unless they lie apart or each row is on a page of its own.
+  pack_b = x.b_col != 1 || x.n < kLanes<T> || (x.m > 4 * MR && x.k * x.n * kSize > kDirectBytes);
+  const bool apart = x.a_col != 1 || x.a_row * kSize >= kPageBytes;
+  pack_a = apart && x.m > 1 && x.n > 4 * NR<T>;
   const int64_t blocks = std::max<int64_t>(1, ceil_div(x.k, kDepthBytes / kSize));
   depth = std::max<int64_t>(16, ceil_div(ceil_div(x.k, blocks), 16) * 16);
   const int64_t bytes = (pack_a * x.m + pack_b * x.n) * depth * kSize;
@@ -133,6 +137,8 @@ class BlockedProduct {
     for (int64_t task = 0; task < tasks; ++task) body(task);
   }
 
+  static constexpr int64_t kGroup = 8;  // panels packed at once
+
   int64_t blocks() const { return std::max<int64_t>(1, ceil_div(x_.k, cut_.depth)); }
   int64_t depth_of(int64_t block) const { return std::min(cut_.depth, x_.k - block * cut_.depth); }
   int64_t a_panels() const { return ceil_div(x_.m, MR); }
@@ -144,26 +150,39 @@ class BlockedProduct {
   T* b_panel(int64_t block, int64_t p) const { return b_packed_ + ((block - first_) * b_panels() + p) * b_size(); }
 
   void pack(bool parallel) const {
-    constexpr int64_t kPanels = 16;  // in a task
-    const int64_t a_all = cut_.pack_a * count_ * a_panels(), b_all = cut_.pack_b * count_ * b_panels();
-    const int64_t a_tasks = ceil_div(a_all, kPanels);
-    for_each_task(parallel, a_tasks + ceil_div(b_all, kPanels), [&](int64_t task) {
-      const bool of_a = task < a_tasks;
-      const int64_t begin = (of_a ? task : task - a_tasks) * kPanels;
-      for (int64_t i = begin; i < std::min(of_a ? a_all : b_all, begin + kPanels); ++i) of_a ? pack_a(i) : pack_b(i);
+    const int64_t a_groups = cut_.pack_a * ceil_div(a_panels(), kGroup);
+    const int64_t b_groups = cut_.pack_b * ceil_div(b_panels(), kGroup), groups = a_groups + b_groups;
+    for_each_task(parallel, count_ * groups, [&](int64_t task) {
+      const int64_t block = first_ + task / groups, group = task % groups;
+      group < a_groups ? pack_a(block, group * kGroup) : pack_b(block, (group - a_groups) * kGroup);
     });
   }
 
-  void pack_a(int64_t index) const {
-    const int64_t block = first_ + index / a_panels(), p = index % a_panels(), i = p * MR;
-    pack_panel<T, MR>(x_.a + i * x_.a_row + block * cut_.depth * x_.a_col, x_.a_row, x_.a_col,
-                      std::min<int64_t>(MR, x_.m - i), depth_of(block), a_panel(block, p));
+  void pack_a(int64_t block, int64_t p) const {
+    const int64_t end = std::min(a_panels(), p + kGroup);
+    const T* a = x_.a + block * cut_.depth * x_.a_col;
+    if (x_.a_row == 1) {
+      const int64_t even = std::min(end - p, row_panels<T, MR>(x_.m - p * MR));
+      pack_rows<T, MR>(a + p * MR, x_.a_col, even, depth_of(block), a_panel(block, p), a_size());
+      p += even;
+    }
+    for (; p < end; ++p)
+      pack_panel<T, MR>(a + p * MR * x_.a_row, x_.a_row, x_.a_col, std::min<int64_t>(MR, x_.m - p * MR),
+                        depth_of(block), a_panel(block, p));
   }
 
-  void pack_b(int64_t index) const {
-    const int64_t block = first_ + index / b_panels(), p = index % b_panels(), j = panel_begin<T>(x_.n, p);
-    pack_panel<T, NR<T>>(x_.b + j * x_.b_col + block * cut_.depth * x_.b_row, x_.b_col, x_.b_row,
-                         panel_begin<T>(x_.n, p + 1) - j, depth_of(block), b_panel(block, p));
+  void pack_b(int64_t block, int64_t p) const {
+    const int64_t end = std::min(b_panels(), p + kGroup);
+    const T* b = x_.b + block * cut_.depth * x_.b_row;
+    if (x_.b_col == 1) {
+      const int64_t even = std::clamp<int64_t>(b_panels() - 2 - p, 0, end - p);  // the last two may share their columns
+      pack_rows<T, NR<T>>(b + p * NR<T>, x_.b_row, even, depth_of(block), b_panel(block, p), b_size());
+      p += even;
+    }
+    for (; p < end; ++p) {
+      const int64_t j = panel_begin<T>(x_.n, p), width = panel_begin<T>(x_.n, p + 1) - j;
+      pack_panel<T, NR<T>>(b + j * x_.b_col, x_.b_col, x_.b_row, width, depth_of(block), b_panel(block, p));
+    }
   }
 
   // out[rows i0..i1, panels p0..p1] takes the packed blocks of the sum.

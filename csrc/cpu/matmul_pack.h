@@ -15,10 +15,12 @@
 
 namespace pe::gemm {
 
+// In elements: whole cache lines, an odd number of them, so that neighbouring panels do not compete for the same places
+// of a cache.
 template <class T, int W>
 constexpr int64_t panel_size(int64_t k) {
   constexpr int64_t kLine = 64 / sizeof(T);
-  return (W * k + (W < kLanes<T> ? kLanes<T> : 0) + kLine - 1) / kLine * kLine;
+  return ((W * k + (W < kLanes<T> ? kLanes<T> : 0) + kLine - 1) / kLine | 1) * kLine;
 }
 
 // Two rows become two rows whose groups of `G` elements alternate. Within = the span that an instruction shuffles at
@@ -76,6 +78,27 @@ inline void pack_transposed(const T* const* rows, int64_t p, T* panel) {
   // Ascending steps: where W < L a store spills into the next row of the panel, which is written after it.
 #pragma GCC unroll 16
   for (int i = 0; i < L; ++i) store(panel + (p + i) * W, r[transposed_row<T>(i)]);
+}
+
+// How many of `columns` begin a panel that pack_rows may make: it reads whole vectors.
+template <class T, int W>
+constexpr int64_t row_panels(int64_t columns) {
+  constexpr int64_t kRead = std::max(W, kLanes<T>);
+  return columns < kRead ? 0 : (columns - kRead) / W + 1;
+}
+
+// Panels side by side, `size` apart, of a matrix whose rows are contiguous: each row is read once and dealt out to
+// them. Panel by panel, every step would touch another page.
+template <class T, int W>
+void pack_rows(const T* source, int64_t step, int64_t panels, int64_t k, T* panel, int64_t size) {
+  constexpr int L = kLanes<T>;
+  for (int64_t p = 0; p < k; ++p)
+    for (int64_t q = 0; q < panels; ++q)
+#pragma GCC unroll 4
+      for (int first = 0; first < W; first += L) {
+        const int i = W < L ? 0 : std::min(first, W - L);
+        store(panel + q * size + p * W + i, load(source + p * step + q * W + i));
+      }
 }
 
 template <class T, int W>

@@ -70,6 +70,7 @@ void tile(const Strips<T>& in, const Result<T>& to) {
 #pragma GCC unroll 8
     for (int j = 0; j < V; ++j) sum[i][j] = Vec<T>{};
 
+#pragma GCC unroll 4
   for (int64_t p = 0; p < in.k; ++p) {
     Vec<T> row[V];
 #pragma GCC unroll 8

@@ -56,9 +56,9 @@ def _sized(m: int, k: int, n: int) -> tuple[Operand, Operand]:
 
 _LISTED = (
     Call(_sized(129, 300, 67)),  # more than one block in each direction
-    Call(_sized(50, 700, 50)),
+    Call(_sized(50, 1300, 50)),
     Call(_sized(2, 600, 3400)),  # more panels than are packed at once
-    Call((Operand((2, 130, 700)), Operand((2, 700, 190)))),  # items large enough to be split
+    Call((Operand((2, 130, 1100)), Operand((2, 1100, 190)))),  # items large enough to be split
     Call((Operand((40, 30, 20)), Operand((40, 20, 50)))),  # many small ones
     Call(_sized(1, 513, 257)),  # a row times a matrix, and the reverse
     Call(_sized(257, 513, 1)),
