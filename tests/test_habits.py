@@ -221,6 +221,101 @@ def test_norm_has_a_second_derivative() -> None:
     np.testing.assert_allclose(ddx.numpy(), (1 - unit * unit.sum()) / 5, rtol=1e-12)
 
 
+# --- layers and losses
+
+
+def test_modules_of_scripts_are_there() -> None:
+    x = pe.tensor([[-2.0, 0.5, 7.0]])
+    same(nn.ReLU(inplace=True)(x), [[0.0, 0.5, 7.0]])
+    same(nn.ReLU6(inplace=True)(x), [[0.0, 0.5, 6.0]])
+    same(nn.Hardtanh(-1, 2)(x), [[-1.0, 0.5, 2.0]])
+    same(nn.Dropout(0.5, inplace=True).eval()(x), x.numpy())
+    for module in (nn.LeakyReLU(inplace=True), nn.ELU(inplace=True), nn.SiLU(inplace=True)):
+        assert module(x).shape == x.shape
+    same(x, [[-2.0, 0.5, 7.0]])  # inplace is taken and changes nothing
+    assert nn.Unflatten(1, (3, -1))(x).shape == (1, 3, 1)
+    with pytest.raises(ValueError, match="unflatten: axis 1 of length 3 does not split into"):
+        nn.Unflatten(1, (2, 2))(x)
+    with pytest.raises(ValueError, match="Hardtanh: min_val 2 must be below max_val 1"):
+        nn.Hardtanh(2, 1)
+    model = nn.Linear(3, 2).to(device="cpu", dtype=pe.float64)
+    assert model.cpu().weight.dtype == pe.float64
+
+
+def test_functions_agree_with_torch() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((2, 5, 4))
+    p, t = 1 / (1 + np.exp(-a)), (b > 0).astype(np.float64)
+    share = np.exp(b) / np.exp(b).sum(1, keepdims=True)
+    share[0] = [0.0, 1.0, 0.0, 0.0]
+    logs = a - np.log(np.exp(a).sum(1, keepdims=True))
+    calls = [
+        ("normalize", (a,), {}),
+        ("normalize", (a,), {"p": 1.0, "dim": 0}),
+        ("cosine_similarity", (a, b), {}),
+        ("logsigmoid", (40 * a,), {}),
+        ("hardtanh", (a,), {"min_val": -0.5}),
+        ("binary_cross_entropy", (p, t), {}),
+        ("binary_cross_entropy", (p, t), {"weight": np.abs(b), "reduction": "sum"}),
+        ("binary_cross_entropy", (t, share), {}),  # sure of itself, right and wrong
+        ("kl_div", (logs, share), {"reduction": "batchmean"}),
+        ("kl_div", (logs, logs[::-1].copy()), {"log_target": True, "reduction": "sum"}),
+    ]
+    for name, operands, options in calls:
+        results = []
+        for library, functional in ((pe, nn.functional), (torch, torch.nn.functional)):
+            first, *others = (library.tensor(o) for o in operands)
+            first.requires_grad_()
+            given = {k: library.tensor(v) if isinstance(v, np.ndarray) else v for k, v in options.items()}
+            out = getattr(functional, name)(first, *others, **given)
+            out.sum().backward()
+            results.append((out.detach().numpy(), first.grad.numpy()))
+        for got, want in zip(*results, strict=True):
+            # torch rounds the 1e-12 in the slope of binary_cross_entropy to float32
+            np.testing.assert_allclose(got, want, rtol=1e-8, atol=1e-12, err_msg=name)
+
+
+def test_losses_refuse_what_they_cannot_take() -> None:
+    for bad in (1.5, -0.5):
+        with pytest.raises(ValueError, match=r"an input is outside \[0, 1\]; for logits use .*_with_logits"):
+            nn.BCELoss()(pe.tensor([bad]), pe.ones(1))
+    with pytest.raises(ValueError, match=r"binary_cross_entropy: input \(2,\) and target \(3,\) differ in shape"):
+        nn.BCELoss()(pe.ones(2), pe.ones(3))
+    with pytest.raises(ValueError, match='KLDivLoss: reduction is "mean"'):
+        nn.KLDivLoss(reduction="all")
+    with pytest.raises(TypeError, match="one_hot: class numbers are int64, not float32"):
+        nn.functional.one_hot(pe.ones(2))
+    with pytest.raises(IndexError, match="one_hot: class 3 is outside of the 2 classes"):
+        nn.functional.one_hot(pe.tensor([0, 3]), 2)
+    with pytest.raises(IndexError, match="embedding: position 9 is outside of the rows"):
+        nn.Embedding(3, 2)(pe.tensor([9]))
+
+
+def test_normalising_zeros_gives_zeros_and_gradients_without_nan() -> None:
+    x = pe.zeros(2, 3, requires_grad=True)
+    y = nn.functional.normalize(x)
+    y.sum().backward()
+    same(y, np.zeros((2, 3)))
+    assert np.isfinite(x.grad.numpy()).all()
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 5), (5, 3), (4, 2, 3)])
+def test_orthogonal_starts(shape) -> None:
+    w = nn.init.orthogonal_(pe.zeros(*shape), gain=2.0, generator=pe.Generator(3)).numpy().reshape(shape[0], -1)
+    product = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
+    np.testing.assert_allclose(product, 4 * np.eye(len(product)), atol=1e-5)
+    same(nn.init.orthogonal_(pe.zeros(*shape), gain=2.0, generator=pe.Generator(3)).reshape(shape[0], -1), w)
+
+
+def test_starts_need_a_weight_of_a_shape_that_fits() -> None:
+    same(nn.init.eye_(nn.Linear(2, 3).weight), np.eye(3, 2))
+    with pytest.raises(ValueError, match=r"eye_: needs a matrix, not shape \(2,\)"):
+        nn.init.eye_(pe.zeros(2))
+    with pytest.raises(ValueError, match="orthogonal_: needs a weight of shape"):
+        nn.init.orthogonal_(pe.zeros(2))
+
+
 # --- gradients
 
 

@@ -63,6 +63,26 @@ def _slope_error(outputs: Any, a: Array, target: Array, pos_weight: Array) -> tu
     return (2 + 2 * np.abs(1 - target) + 12 * (1 + np.abs(pos_weight - 1) * target) * complement,)
 
 
+def _inside(rng: np.random.Generator, shape: Shape, exact: bool) -> Array:
+    """Probabilities so far from 0 and 1 that finite differences stay among them."""
+    return np.asarray(rng.uniform(0.01, 0.99, shape))
+
+
+def _draw_probabilities(pick: Pick) -> Call:
+    shape = pick.shape()
+    return Call((Operand(shape, _inside), Operand(shape, _inside)))
+
+
+def _probabilities_error(outputs: Any, p: Array, target: Array) -> tuple[Array]:
+    # two products of a logarithm good to 4 u; 1 - target is rounded relative to 1
+    true, false = (np.maximum(np.abs(log), 1e-3) for log in (np.log(p), np.log1p(-p)))
+    return (8 * (np.abs(target) * true + (1 + np.abs(target)) * false),)
+
+
+def _torch_probabilities(torch: Any, p: Any, target: Any) -> Any:
+    return torch.nn.functional.binary_cross_entropy(p, target, reduction="none")
+
+
 def _torch_bce(torch: Any, a: Any, target: Any, pos_weight: Any) -> Any:
     # torch's own function does not differentiate pos_weight
     function = torch.nn.functional.binary_cross_entropy_with_logits
@@ -110,4 +130,15 @@ BCE_WITH_LOGITS_SLOPE = Cases(
     mistake=wrong(((2,), "f4"), ((3,), "f4"), ((), "f4")),
 )
 
-KERNELS = OPS = (HUBER, CLIP_SIZE, SMALL_SIZE, BCE_WITH_LOGITS, BCE_WITH_LOGITS_SLOPE)
+BINARY_CROSS_ENTROPY = Cases(
+    "binary_cross_entropy",
+    _draw_probabilities,
+    tuple(Call((Operand(shape, _inside), Operand(shape, _inside))) for shape in _SHAPES),
+    error=_probabilities_error,
+    exact=False,
+    oracle=_torch_probabilities,
+    mistake=wrong(((2,), "f4"), ((2,), "i8")),
+)
+
+KERNELS = (HUBER, CLIP_SIZE, SMALL_SIZE, BCE_WITH_LOGITS, BCE_WITH_LOGITS_SLOPE)
+OPS = (*KERNELS, BINARY_CROSS_ENTROPY)

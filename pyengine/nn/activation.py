@@ -11,10 +11,15 @@ from .module import Module
 class ReLU(Module):
     """max(x, 0) for each element; any shape.
 
+    inplace  here and in the activations below: taken, so that scripts run, but the result is a tensor of its own anyway
+
     >>> import pyengine as pe
     >>> ReLU()(pe.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
 
     def forward(self, input: Tensor) -> Tensor:
         """Any shape to the same shape."""
@@ -29,7 +34,7 @@ class LeakyReLU(Module):
     tensor([-0.25,  2.  ])
     """
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
         self.negative_slope = negative_slope
 
@@ -50,7 +55,7 @@ class ELU(Module):
     tensor([-1.,  2.])
     """
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
         self.alpha = alpha
 
@@ -96,9 +101,60 @@ class SiLU(Module):
     tensor([-0.26894143,  0.        ,  0.7310586 ])
     """
 
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+
     def forward(self, input: Tensor) -> Tensor:
         """Any shape to the same shape."""
         return functional.silu(input)
+
+
+class Hardtanh(Module):
+    """Each element brought within [min_val, max_val]; any shape. ValueError for an empty interval.
+
+    >>> import pyengine as pe
+    >>> Hardtanh()(pe.tensor([-3.0, 0.5]))
+    tensor([-1. ,  0.5])
+    """
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        if not min_val < max_val:
+            raise ValueError(f"{type(self).__name__}: min_val {min_val} must be below max_val {max_val}")
+        self.min_val, self.max_val = min_val, max_val
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return functional.hardtanh(input, self.min_val, self.max_val)
+
+    def extra_repr(self) -> str:
+        """The limits."""
+        return f"min_val={self.min_val}, max_val={self.max_val}"
+
+
+class ReLU6(Hardtanh):
+    """min(max(x, 0), 6) for each element; any shape.
+
+    >>> import pyengine as pe
+    >>> ReLU6()(pe.tensor([-1.0, 2.0, 8.0]))
+    tensor([0., 2., 6.])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(0.0, 6.0)
+
+
+class LogSigmoid(Module):
+    """log(sigmoid(x)) for each element x; any shape. See `functional.logsigmoid`.
+
+    >>> import pyengine as pe
+    >>> LogSigmoid()(pe.tensor([0.0, -200.0]))
+    tensor([  -0.6931472, -200.       ])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return functional.logsigmoid(input)
 
 
 class Softplus(Module):

@@ -8,14 +8,14 @@ from .module import Module
 class Dropout(Module):
     """In training, each element is 0 with probability p and divided by 1 - p otherwise; else nothing happens.
 
-    Any shape. ValueError for p outside [0, 1].
+    Any shape. ValueError for p outside [0, 1]. `inplace` is taken, so that scripts run, and changes nothing.
 
     >>> import pyengine as pe
     >>> Dropout(0.9).eval()(pe.ones(3))
     tensor([1., 1., 1.])
     """
 
-    def __init__(self, p: float = 0.5) -> None:
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout: p is the probability to be dropped, from 0 to 1, not {p}")

@@ -17,9 +17,11 @@ from ..random import Generator, default_generator
 from ..tape import apply, kernels_of, located, wrap
 from ..tensor import Tensor
 from .loss_functions import (
+    binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,
     huber_loss,
+    kl_div,
     l1_loss,
     log_softmax,
     mse_loss,
@@ -28,8 +30,9 @@ from .loss_functions import (
 )
 
 __all__ = [
-    "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "elu", "embedding", "gelu", "huber_loss",
-    "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "mse_loss", "nll_loss", "one_hot", "pad",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_similarity", "cross_entropy", "dropout", "elu",
+    "embedding", "gelu", "hardtanh", "huber_loss", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear",
+    "log_softmax", "logsigmoid", "mse_loss", "nll_loss", "normalize", "one_hot", "pad",
     "relu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "tanh",
 ]  # fmt: skip
 
@@ -148,6 +151,53 @@ def tanh(input: Tensor) -> Tensor:
     return apply(TANH, (input,))
 
 
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """Each element brought within [min_val, max_val]; (0, 6) makes ReLU6. Any shape. ValueError for an empty interval.
+
+    >>> import pyengine as pe
+    >>> hardtanh(pe.tensor([-3.0, 0.5]))
+    tensor([-1. ,  0.5])
+    """
+    if not min_val < max_val:
+        raise located(ValueError(f"hardtanh: min_val {min_val} must be below max_val {max_val}"))
+    return input.clamp(min_val, max_val)
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """log(sigmoid(x)) for each element x, right also where the sigmoid itself would be 0. Any shape.
+
+    >>> import pyengine as pe
+    >>> logsigmoid(pe.tensor([0.0, -200.0]))
+    tensor([  -0.6931472, -200.       ])
+    """
+    return -softplus(-input, threshold=float("inf"))
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12) -> Tensor:
+    """input / max(its p-norm along the axis `dim`, eps): vectors of length 1; zeros stay zeros.
+
+    (…) to the same shape. ValueError for an axis that does not exist or another p than `Tensor.norm` takes.
+
+    >>> import pyengine as pe
+    >>> normalize(pe.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    tensor([[0.6, 0.8],
+            [0. , 0. ]])
+    """
+    return input / input.norm(p, dim, True).clamp(min=eps)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """x1·x2 / (max(|x1|, eps) · max(|x2|, eps)) along the axis `dim`: 1 for one direction, 0 for a right angle.
+
+    The shapes broadcast; that axis is gone from the result. ValueError where it does not exist or shapes do not fit.
+
+    >>> import pyengine as pe
+    >>> cosine_similarity(pe.tensor([[1.0, 0.0]]), pe.tensor([[0.0, 2.0], [3.0, 0.0]]))
+    tensor([0., 1.])
+    """
+    return (normalize(x1, dim=dim, eps=eps) * normalize(x2, dim=dim, eps=eps)).sum(dim)
+
+
 def softmax(input: Tensor, dim: int = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along the axis `dim`: positive, and summing to 1.
 
@@ -211,24 +261,33 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     """
     if padding_idx is not None and not -weight.shape[0] <= padding_idx < weight.shape[0]:
         raise IndexError(f"embedding: padding_idx {padding_idx} is outside of the {weight.shape[0]} rows")
-    return apply(EMBEDDING, (weight, input), {"padding": padding_idx})
+    try:
+        return apply(EMBEDDING, (weight, input), {"padding": padding_idx})
+    except IndexError as error:
+        raise located(IndexError(str(error).replace("index:", "embedding:").replace("axis 0", "the rows"))) from None
 
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     """Class numbers as rows of zeros with a one: (...) int64 to (..., num_classes) int64.
 
     num_classes  by default one more than the largest number, for which the program waits until the data is there
-    IndexError where a number is outside of the classes.
+    IndexError where a number is outside of the classes, TypeError for another dtype.
 
     >>> import pyengine as pe
     >>> one_hot(pe.tensor([2, 0]))
     tensor([[0, 0, 1],
             [1, 0, 0]])
     """
+    if input.dtype.name != "int64":
+        raise located(TypeError(f"one_hot: class numbers are int64, not {input.dtype}; cast with .to(pe.int64)"))
     if num_classes < 0:
         num_classes = 1 + max(input.reshape(-1).detach().numpy().tolist(), default=-1)
     zeros = full((*input.shape, num_classes), 0, input.dtype, input.device)
-    return zeros.scatter(-1, input.reshape(*input.shape, 1), 1)
+    try:
+        return zeros.scatter(-1, input.reshape(*input.shape, 1), 1)
+    except IndexError as error:
+        place = str(error).removeprefix("scatter: position ").partition(" ")[0]
+        raise located(IndexError(f"one_hot: class {place} is outside of the {num_classes} classes")) from None
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None) -> Tensor:

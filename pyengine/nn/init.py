@@ -17,6 +17,9 @@ tensor([0., 0.], requires_grad=True)
 
 import math
 
+import numpy as np
+
+from ..creation import eye
 from ..ops.op import size
 from ..random import Generator, gaussian, uniform
 from ..tape import grad_mode
@@ -69,6 +72,41 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
     with grad_mode(False):
         drawn = uniform(tensor.shape, a, b, dtype=tensor.dtype, device=tensor.device, generator=generator)
         return tensor.copy_(drawn)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """A matrix with ones on its diagonal and zeros elsewhere. ValueError for other than two axes.
+
+    >>> import pyengine as pe
+    >>> eye_(pe.ones(2, 3))
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
+    if tensor.ndim != 2:
+        raise ValueError(f"eye_: needs a matrix, not shape {tensor.shape}")
+    with grad_mode(False):
+        return tensor.copy_(eye(tensor.shape[0], tensor.shape[1], tensor.dtype, tensor.device))
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Rows at right angles, of length `gain`; where there are more rows than columns, the columns instead.
+
+    Axes from the second on count as one. A signal keeps its length through such a layer. ValueError for fewer than two
+    axes. A. M. Saxe, J. L. McClelland, S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep
+    linear neural networks" (2013), arXiv:1312.6120.
+
+    >>> import pyengine as pe
+    >>> w = orthogonal_(pe.zeros(2, 3))
+    >>> pe.allclose(w @ w.T, pe.eye(2), atol=1e-6)
+    True
+    """
+    fans("orthogonal_", tensor)
+    rows, columns = tensor.shape[0], size(tensor.shape[1:])
+    drawn = gaussian("orthogonal_", (max(rows, columns), min(rows, columns)), dtype="float64", generator=generator)
+    q, r = np.linalg.qr(drawn.numpy())
+    q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)  # QR leaves the signs open: fixed ones make all rotations alike
+    with grad_mode(False):
+        return tensor.copy_(Tensor(gain * (q if rows >= columns else q.T), device=tensor.device).reshape(tensor.shape))
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:

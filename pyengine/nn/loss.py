@@ -139,6 +139,43 @@ class SmoothL1Loss(_Loss):
         return functions.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
 
 
+class KLDivLoss(_Loss):
+    """How far a distribution is from the model's log-probabilities; see `functional.kl_div`. Also "batchmean".
+
+    >>> import pyengine as pe
+    >>> KLDivLoss(reduction="batchmean")(pe.tensor([[0.5, 0.5]]).log(), pe.tensor([[0.5, 0.5]]))
+    tensor(0.)
+    """
+
+    def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
+        super().__init__("mean" if reduction == "batchmean" else reduction)
+        self.reduction = reduction
+        self.log_target = log_target
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Log-probabilities and probabilities of one shape to a single number."""
+        return functions.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
+
+
+class BCELoss(_Loss):
+    """The loss of yes-or-no answers, from probabilities; see `functional.binary_cross_entropy`.
+
+    >>> import pyengine as pe
+    >>> BCELoss()(pe.tensor([0.5]), pe.ones(1))
+    tensor(0.6931472)
+    """
+
+    weight: Tensor | None
+
+    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Probabilities and targets of one shape to a single number."""
+        return functions.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
+
+
 class BCEWithLogitsLoss(_Loss):
     """The loss of yes-or-no answers, from logits; see `functional.binary_cross_entropy_with_logits`.
 

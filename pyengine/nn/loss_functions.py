@@ -11,7 +11,7 @@ from ..ops.cross_entropy import CROSS_ENTROPY
 from ..ops.cross_entropy_rows import CROSS_ENTROPY_ROWS
 from ..ops.extremum import TAKE_LAST
 from ..ops.log_softmax import LOG_SOFTMAX
-from ..ops.losses import BCE_WITH_LOGITS, HUBER
+from ..ops.losses import BCE_WITH_LOGITS, BINARY_CROSS_ENTROPY, HUBER
 from ..ops.op import size
 from ..ops.softmax import SOFTMAX
 from ..ops.unary import SIGMOID
@@ -204,6 +204,56 @@ def binary_cross_entropy_with_logits(
         error = f"{name}: pos_weight {pos_weight.shape} does not broadcast to the input, {input.shape}"
         raise located(ValueError(error))
     return _reduced(name, losses if weight is None else losses * weight, reduction)
+
+
+def binary_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
+) -> Tensor:
+    """The mean of -log of the probability, `input` or 1 - input, that the model gives to what is true.
+
+    input   probabilities of any shape, such as a sigmoid's, float32 or float64
+    target  of the same shape and dtype: 1 for true, 0 for false, or a probability
+    weight  how much each element counts; broadcast to the input
+    A logarithm counts as -100 at least. ValueError where the shapes do not fit or the input is outside [0, 1],
+    TypeError where the dtypes differ. `binary_cross_entropy_with_logits` is more exact, and quicker than a sigmoid
+    before this.
+
+    >>> import pyengine as pe
+    >>> binary_cross_entropy(pe.tensor([0.5, 0.0]), pe.tensor([1.0, 1.0]), reduction="none")
+    tensor([  0.6931472, 100.       ])
+    """
+    name = "binary_cross_entropy"
+    _check_shapes(name, input, target)
+    if ((input < 0) | (input > 1)).any():
+        raise located(ValueError(f"{name}: an input is outside [0, 1]; for logits use {name}_with_logits"))
+    losses: Tensor = apply(BINARY_CROSS_ENTROPY, (input, target))
+    return _reduced(name, losses if weight is None else losses * weight, reduction)
+
+
+def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
+    """The mean of target · (log target - input): how far the distribution `target` is from exp(input).
+
+    input       log-probabilities, such as log_softmax makes, float32 or float64
+    target      probabilities of the same shape and dtype, or with log_target their logarithms; 0 · log 0 is 0
+    reduction   besides the usual ones "batchmean": the sum divided by the length of the first axis, which is the
+                divergence itself where the last axis holds the classes
+    ValueError where the shapes differ, TypeError where the dtypes do.
+    S. Kullback and R. A. Leibler, "On information and sufficiency" (1951).
+
+    >>> import pyengine as pe
+    >>> kl_div(pe.tensor([[0.5, 0.5]]).log(), pe.tensor([[1.0, 0.0]]), reduction="batchmean")
+    tensor(0.6931472)
+    """
+    _check_shapes("kl_div", input, target)
+    if log_target:
+        losses = target.exp() * (target - input)
+    else:
+        none = target == 0
+        losses = target * (target.masked_fill(none, 1.0).log() - input)
+        losses = losses.masked_fill(none, 0.0)
+    if reduction == "batchmean":
+        return losses.sum() / (input.shape[0] if input.ndim else 1)
+    return _reduced("kl_div", losses, reduction)
 
 
 # --- what they share

@@ -219,17 +219,21 @@ class Module:
         for parameter in self.parameters():
             clear_grad(parameter, set_to_none)
 
-    def to(self, *targets: Any) -> Self:
+    def to(self, *targets: Any, device: Any = None, dtype: Any = None) -> Self:
         """Move parameters and buffers to a device, and cast those of a float dtype to a float dtype, in place.
 
         >>> from pyengine import nn
         >>> nn.Linear(2, 1).to("float64").weight.dtype
         dtype('float64')
         """
-        where, dtype = parse_targets(targets)
+        where, kind = parse_targets((*targets, *(named for named in (device, dtype) if named is not None)))
         for tensor in [*self.parameters(), *self.buffers()]:
-            convert(tensor, where, dtype)
+            convert(tensor, where, kind)
         return self
+
+    def cpu(self) -> Self:
+        """Move parameters and buffers to the device "cpu", in place."""
+        return self.to("cpu")
 
     def float(self) -> Self:
         """Cast float parameters and buffers to float32, in place."""

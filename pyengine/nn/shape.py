@@ -1,5 +1,6 @@
 """Modules that change a shape, or nothing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..ops.op import size
@@ -23,6 +24,30 @@ class Identity(Module):
     def forward(self, input: Any) -> Any:
         """The input itself."""
         return input
+
+
+class Unflatten(Module):
+    """One axis as several of these lengths, one of which may be -1: the inverse of `Flatten`.
+
+    ValueError for an input whose axis does not split so.
+
+    >>> import pyengine as pe
+    >>> Unflatten(1, (1, 8, -1))(pe.zeros(32, 64)).shape
+    (32, 1, 8, 8)
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        super().__init__()
+        self.dim = dim
+        self.unflattened_size = tuple(unflattened_size)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(…, a·b·…, …) to (…, a, b, …, …)."""
+        return input.unflatten(self.dim, self.unflattened_size)
+
+    def extra_repr(self) -> str:
+        """The axis and the lengths."""
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
 
 
 class Flatten(Module):

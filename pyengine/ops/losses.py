@@ -105,6 +105,48 @@ def _cost_bce(specs: Sequence[Spec], attrs: Attrs) -> tuple[int, int]:
     return 10 * size(out.shape), nbytes(*specs, out)
 
 
+# log(0) counts as -100, and p(1 - p) as at least 1e-12: the loss of a sure and wrong answer, and its slope, stay finite
+_LEAST_LOG, _LEAST_VARIANCE = -100.0, 1e-12
+
+
+def _infer_probabilities(specs: Sequence[Spec], attrs: Attrs) -> list[Spec]:
+    p, target = specs
+    require_float("binary_cross_entropy", p)
+    if target.dtype != p.dtype:
+        raise TypeError(f"binary_cross_entropy: the input is {p.dtype}, the target is {target.dtype}; cast with .to(…)")
+    return [Spec(broadcast_shapes("binary_cross_entropy", p.shape, target.shape), p.dtype)]
+
+
+def _logs(k: Kernels, p: Any) -> tuple[Any, Any]:
+    """log p and log(1 - p)"""
+    least = k.scalar(_LEAST_LOG, dtype=p.dtype)
+    return k.maximum(k.log(p), least), k.maximum(k.log1p(k.neg(p)), least)
+
+
+def _bce_of_probabilities(k: Kernels, p: Any, target: Any) -> Any:
+    true, false = _logs(k, p)
+    rest = k.sub(target, k.scalar(1.0, dtype=p.dtype))
+    return k.sub(k.mul(rest, false), k.mul(target, true)), (p, target)
+
+
+def _bce_of_probabilities_vjp(k: Kernels, saved: Any, grad: Any, *, needs: Sequence[bool]) -> Any:
+    p, target = saved
+    dp = dtarget = None
+    if needs[0]:
+        variance = k.mul(p, k.sub(k.scalar(1.0, dtype=p.dtype), p))
+        slope = k.div(k.sub(p, target), k.maximum(variance, k.scalar(_LEAST_VARIANCE, dtype=p.dtype)))
+        dp = sum_to(k, k.mul(grad, slope), p.shape)
+    if needs[1]:
+        true, false = _logs(k, p)
+        dtarget = sum_to(k, k.mul(grad, k.sub(false, true)), target.shape)
+    return dp, dtarget
+
+
+def _cost_probabilities(specs: Sequence[Spec], attrs: Attrs) -> tuple[int, int]:
+    (out,) = _infer_probabilities(specs, attrs)
+    return 8 * size(out.shape), nbytes(*specs, out)
+
+
 HUBER = Op("huber", _infer_size("huber", "delta"), _huber, _huber_vjp, _cost_unary, saves=(0,))
 CLIP_SIZE = Op("clip_size", _infer_size("clip_size", "most"), _clip, _clip_vjp, _cost_unary, saves=(0,))
 SMALL_SIZE = Op("small_size", _infer_size("small_size", "most"), _small, _small_vjp, _cost_unary)
@@ -112,5 +154,13 @@ BCE_WITH_LOGITS = Op("bce_with_logits", _infer_bce("bce_with_logits"), _bce, _bc
 BCE_WITH_LOGITS_SLOPE = Op(
     "bce_with_logits_slope", _infer_bce("bce_with_logits_slope"), _slope, _slope_vjp, _cost_bce, saves=(0, 1, 2)
 )
+BINARY_CROSS_ENTROPY = Op(
+    "binary_cross_entropy",
+    _infer_probabilities,
+    _bce_of_probabilities,
+    _bce_of_probabilities_vjp,
+    _cost_probabilities,
+    saves=(0, 1),
+)
 
-OPS = (HUBER, CLIP_SIZE, SMALL_SIZE, BCE_WITH_LOGITS, BCE_WITH_LOGITS_SLOPE)
+OPS = (HUBER, CLIP_SIZE, SMALL_SIZE, BCE_WITH_LOGITS, BCE_WITH_LOGITS_SLOPE, BINARY_CROSS_ENTROPY)
