@@ -95,6 +95,7 @@ def series(term: Callable[[int], Any]) -> Function:
 
 
 NEVER_ZERO = mp.mpf(10) ** -12  # keeps a weight that vanishes at 0 usable
+ERF_MIDDLE = mp.mpf("2.5")
 HALF_LN2 = mp.log(2) / 2 * mp.mpf("1.001")
 exp_rest = series(lambda k: 1 / mp.factorial(k + 2))
 atanh_rest = series(lambda k: mp.mpf(2) / (2 * k + 3))
@@ -116,7 +117,13 @@ TABLES = {
         cos_rest, lambda z: z**2 / (1 - z / 2 + z**2 * cos_rest(z)) + NEVER_ZERO**3, 0, mp.pi**2 / 16, {np.float64: 6}
     ),
     "erf": Table(erf_rest, lambda z: 1 / (1 + erf_rest(z)), 0, 1, {np.float32: 7, np.float64: 12}),
-    "log erfc to 4": Table(lambda x: mp.log(mp.erfc(x)), lambda x: mp.erfc(x) / mp.erf(x), 1, 4, {np.float32: 7}),
+    "erf from 1": Table(
+        lambda x: mp.erf(x + ERF_MIDDLE),
+        lambda x: 1 / mp.erf(x + ERF_MIDDLE),
+        1 - ERF_MIDDLE,
+        mp.mpf("3.92") - ERF_MIDDLE,
+        {np.float32: 13},
+    ),
     "log erfc to 6": Table(lambda x: mp.log(mp.erfc(x)), lambda x: mp.erfc(x) / mp.erf(x), 1, 6, {np.float64: 18}),
 }
 
