@@ -16,18 +16,19 @@ struct Where {
   }
 };
 
-// A NaN compares false with everything: as `a` it is asked for, as `b` it is what is left.
+// A NaN compares false with everything: as `b` it is asked for (once, where b is the same for all), as `a` it is what
+// is left.
 struct Maximum {
   template <class V>
   V operator()(V a, V b) const {
-    return select((a >= b) | (a != a), a, b);
+    return select((a < b) | (b != b), b, a);
   }
 };
 
 struct Minimum {
   template <class V>
   V operator()(V a, V b) const {
-    return select((a <= b) | (a != a), a, b);
+    return select((a > b) | (b != b), b, a);
   }
 };
 
