@@ -85,6 +85,23 @@ def scalar(value: float, dtype: np.dtype) -> Array:
     return np.asarray(value, dtype)
 
 
+_ones: dict[tuple[str, np.dtype], Array] = {}
+
+
+def one(on: "Device", dtype: np.dtype) -> Array:
+    """The 1 that backward() starts from: always the same array, by which is_one knows it, and not to be written to."""
+    key = (on.name, dtype)
+    if key not in _ones:
+        _ones[key] = on.kernels.full((), 1.0, dtype)
+        _ones[key].setflags(write=False)
+    return _ones[key]
+
+
+def is_one(a: Any) -> bool:
+    """Whether this is the array of one(): says nothing about values, so that it can be asked while recording."""
+    return any(a is known for known in _ones.values())
+
+
 def encode_index(index: tuple[Any, ...]) -> tuple[Any, ...]:
     """An index of ints, slices, None and Ellipsis as something hashable, as attributes of an operation must be."""
     return tuple(("slice", i.start, i.stop, i.step) if isinstance(i, slice) else i for i in index)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, tape
-from .backend import Array, Device, array_from
+from .backend import Array, Device, array_from, one
 from .backend import device as find_device
 from .methods import (
     ChooseMethods,
@@ -457,7 +457,9 @@ def upstream(root: Tensor, gradient: Tensor | None) -> Tensor:
                 f"backward(): a tensor of shape {root.shape} is not one number; reduce it first, as in "
                 f"y.sum().backward(), or pass gradient= with its shape"
             )
-        return wrap(kernels_of(root.device).full(root.shape, 1.0, root.dtype), root.device)
+        if root.shape or tape.hooks:  # a hook may write to what it is shown
+            return wrap(kernels_of(root.device).full(root.shape, 1.0, root.dtype), root.device)
+        return wrap(one(root.device, root.dtype), root.device)
     if gradient.shape != root.shape or gradient.dtype != root.dtype or gradient.device is not root.device:
         raise ValueError(
             f"backward(): gradient is {gradient.dtype}{gradient.shape} on {gradient.device}, "

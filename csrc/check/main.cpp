@@ -1,5 +1,6 @@
 // Runs every kernel of kernels.h on several shapes, layouts and dtypes against plain loops, with 1 and with 4 threads,
-// and with two callers at once; all must give the same bits. This is the program that tools/sanitize runs.
+// as if results outgrew the caches, and with two callers at once; all must give the same bits. This is the program that
+// tools/sanitize runs.
 //
 //   check_cpu_v3                all kernels
 //   check_cpu_v3 softmax sum    the named ones
@@ -11,6 +12,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <thread>
 
 #include "check/generic.h"
@@ -60,6 +62,8 @@ void Report::expect_refusal(const std::string& what, const std::function<void()>
 
 namespace {
 
+constexpr int64_t kNothingStreams = std::numeric_limits<int64_t>::max();
+
 struct Check {
   const char* kernel;  // its name in for_each_kernel
   void (*run)(Report& report);
@@ -104,6 +108,7 @@ int run(std::span<char*> names) {
   set_core(&kLinkedCore);
   set_poison(true);  // scratch starts as NaN
   set_num_threads(1);
+  set_stream_limit(kNothingStreams);
   Report single("1 thread", nullptr);
   std::vector<Check> checks = checks_of_table(single);
   if (!names.empty()) {
@@ -114,9 +119,12 @@ int run(std::span<char*> names) {
   }
   run_all(checks, single);
 
+  // As if every result outgrew the caches.
   set_num_threads(4);
-  Report several("4 threads", &single.bits());
+  set_stream_limit(-1);
+  Report several("4 threads, past the caches", &single.bits());
   run_all(checks, several);
+  set_stream_limit(kNothingStreams);
 
   // Two callers: one of them has the workers, the other one computes alone.
   Report here("4 threads, first of two callers", &single.bits());

@@ -17,9 +17,10 @@ struct CoreApi {
   int (*num_threads)();
   // body(context, block) once for every block in [0, blocks), in any order and on any thread
   void (*run_blocks)(int64_t blocks, void (*body)(void* context, int64_t block), void* context);
+  int64_t (*stream_limit)();  // results of more bytes are written past the caches
 };
 
-inline constexpr int kCoreApiVersion = 1;
+inline constexpr int kCoreApiVersion = 2;
 inline constexpr const char* kCoreApiCapsule = "pyengine._core.api";
 
 const CoreApi& core();  // throws std::logic_error before it was set

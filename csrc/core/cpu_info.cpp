@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -133,6 +134,13 @@ double cgroup_limit(const std::string& root, const std::string& controller, doub
   return least;
 }
 
+constexpr int64_t kTypicalCache = int64_t{32} << 20;
+
+std::atomic<int64_t>& stream_limit_setting() {
+  static std::atomic<int64_t> bytes = largest_cache() / 2;
+  return bytes;
+}
+
 int affinity_cores() {
 #ifdef __linux__
   // The kernel refuses a mask shorter than its own; machines with more than 1,024 cores have longer ones.
@@ -198,5 +206,20 @@ size_t usable_memory(const std::string& root) {
   const double machine = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
   return static_cast<size_t>(std::min(machine, cgroup_limit(root, "memory", memory_limit)));
 }
+
+// Each cache of a core is a directory index0, index1, … whose file `size` reads "512K".
+int64_t largest_cache(const std::string& root) {
+  int64_t largest = 0;
+  for (int index = 0;; ++index) {
+    const auto size = first_line(root + "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/size");
+    if (!size) break;
+    largest = std::max<int64_t>(largest, std::atoll(size->c_str()) * 1024);
+  }
+  return largest > 0 ? largest : kTypicalCache;
+}
+
+int64_t stream_limit() { return stream_limit_setting().load(std::memory_order_relaxed); }
+
+void set_stream_limit(int64_t bytes) { stream_limit_setting().store(bytes, std::memory_order_relaxed); }
 
 }  // namespace pe

@@ -1,7 +1,8 @@
-// What this process may use: instructions, cores, memory.
+// What this process may use: instructions, cores, caches, memory.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace pe {
@@ -18,5 +19,13 @@ int usable_cores(const std::string& root = "");
 
 // The machine's memory or the cgroup's limit, whichever is less, in bytes.
 size_t usable_memory(const std::string& root = "");
+
+// The last-level cache of the first core, in bytes; 32 MiB where the system does not say.
+int64_t largest_cache(const std::string& root = "");
+
+// Results of more bytes are written past the caches (cpu/streams.h). At first half the largest cache: whoever reads
+// such a result and writes one of the same size cannot have both in it. For the checks it can be set.
+int64_t stream_limit();
+void set_stream_limit(int64_t bytes);
 
 }  // namespace pe

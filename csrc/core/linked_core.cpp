@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "core/cpu_info.h"
-
 namespace pe {
 
 void use_linked_core() {

@@ -153,6 +153,31 @@ constexpr const char* kUsableMemory =
 True
 )";
 
+constexpr const char* kLargestCache =
+    R"(The last-level cache of the first core, in bytes; 32 MiB where the system does not say.
+
+`root` is where /sys is looked for.
+
+>>> largest_cache() >= 2**15
+True
+)";
+
+constexpr const char* kSetStreamLimit = R"(Write results of more than `bytes` past the caches. Returns the limit before.
+
+At first half the largest cache. For tests, and for looking at what it does.
+
+>>> set_stream_limit(2**20) == largest_cache() // 2
+True
+>>> set_stream_limit(largest_cache() // 2)
+1048576
+)";
+
+int64_t change_stream_limit(int64_t bytes) {
+  const int64_t before = stream_limit();
+  set_stream_limit(bytes);
+  return before;
+}
+
 }  // namespace
 }  // namespace pe
 
@@ -181,5 +206,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("cpu_name", cpu_name, "The processor's own name.");
   m.def("usable_cores", usable_cores, py::arg("root") = "", kUsableCores);
   m.def("usable_memory", usable_memory, py::arg("root") = "", kUsableMemory);
+  m.def("largest_cache", largest_cache, py::arg("root") = "", kLargestCache);
+  m.def("set_stream_limit", change_stream_limit, py::arg("bytes"), kSetStreamLimit);
   m.attr("api") = py::capsule(&core(), kCoreApiCapsule);
 }

@@ -47,6 +47,31 @@ inline void store(T* p, Vec<T> v) {
   *reinterpret_cast<typename VecOf<T>::unaligned*>(p) = v;
 }
 
+// Stores v past the caches: a line that is written as a whole is then not read first, and nothing has to leave a cache
+// for it. `p` is a multiple of kVecBytes. Other threads may see such stores late, until finish_streams().
+// The sanitizers do not know the instruction; for them, and where there is none, it is a plain store.
+inline void stream(float* p, Vec<float> v) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  store(p, v);
+#elif defined(__clang__)
+  __builtin_nontemporal_store(v, reinterpret_cast<Vec<float>*>(p));
+#elif defined(__AVX512F__)
+  __builtin_ia32_movntps512(p, v);
+#elif defined(__AVX2__)
+  __builtin_ia32_movntps256(p, v);
+#elif defined(__x86_64__)
+  __builtin_ia32_movntps(p, v);
+#else
+  store(p, v);
+#endif
+}
+
+inline void finish_streams() {
+#if defined(__x86_64__)
+  __builtin_ia32_sfence();
+#endif
+}
+
 template <class T>
 inline Vec<T> splat(T value) {
   return value - Vec<T>{};  // x - 0 is x for every x, -0.0 and NaN included; x + 0 would lose the sign of -0.0

@@ -14,17 +14,20 @@
 #include "core/parallel.h"
 #include "cpu/gather.h"
 #include "cpu/loops.h"
+#include "cpu/streams.h"
 
 namespace pe::cpu {
 
 // A kernel's loop over n elements: data[0] is the output, data[i] input i; bit i of `constants` says that input i is a
-// single element. At least one input is not.
+// single element. At least one input is not. kStreamed in `constants` asks for the output to go past the caches.
 struct ElementLoop {
   void (*run)(const void* functor, char* const* data, int64_t n, unsigned constants);
   const void* functor;
 
   void operator()(char* const* data, int64_t n, unsigned constants) const { run(functor, data, n, constants); }
 };
+
+inline constexpr unsigned kStreamed = 1u << 31;
 
 namespace detail {
 
@@ -42,7 +45,7 @@ struct Plan {
   unsigned gathered = 0;
 
   template <class Classify>
-  Plan(int operands, Classify classify) {
+  Plan(int operands, bool streamed, Classify classify) {
     for (int op = 0; op < operands; ++op) {
       const Access access = classify(op);
       constants |= static_cast<unsigned>(access == Access::constant && op > 0) << op;
@@ -52,10 +55,19 @@ struct Plan {
       constants &= ~2u;
       gathered |= 2u;
     }
+    if (streamed && !gathers(0)) constants |= kStreamed;
   }
 
   bool gathers(int op) const { return gathered >> op & 1; }
 };
+
+// Not where the output is an input too: its lines are in the cache then.
+inline bool pays_to_stream(const Array* const* arrays, int count, int64_t size) {
+  if (!outgrows_caches(size * itemsize(arrays[0]->dtype))) return false;
+  for (int op = 1; op < count; ++op)
+    if (arrays[op]->data == arrays[0]->data) return false;
+  return true;
+}
 
 struct GatherBuffers {
   alignas(64) char bytes[kMaxOperands][kChunk * 8 + kGatherSlack];
@@ -65,10 +77,11 @@ struct Elements {
   ElementLoop loop;
   Walk walk;
   int64_t sizes[kMaxOperands];  // bytes of an element
+  bool streamed;
 
   // Along the innermost axis only.
   Plan row_plan() const {
-    return Plan(walk.operands, [&](int op) {
+    return Plan(walk.operands, streamed, [&](int op) {
       const int64_t stride = walk.inner_stride(op);
       return stride == sizes[op] ? Access::stream : stride == 0 ? Access::constant : Access::gather;
     });
@@ -76,7 +89,7 @@ struct Elements {
 
   // Over whole rows in walk order.
   Plan block_plan() const {
-    return Plan(walk.operands, [&](int op) {
+    return Plan(walk.operands, streamed, [&](int op) {
       bool dense = true, constant = true;
       int64_t expected = sizes[op];
       for (int axis = walk.ndim - 1; axis >= 0; expected *= walk.shape[axis--]) {
@@ -280,11 +293,12 @@ inline bool run_contiguous(const ElementLoop& loop, const Array* const* arrays, 
     loop(data, size, constants);
     return true;
   }
+  const unsigned flags = constants | (pays_to_stream(arrays, count, size) ? kStreamed : 0);
   parallel_ranges(size, kBlock, [&](int64_t begin, int64_t end) {
     char* at[kMaxOperands];
     for (int op = 0; op < count; ++op)
       at[op] = data[op] + (constants >> op & 1 ? 0 : begin * itemsize(arrays[op]->dtype));
-    loop(at, end - begin, constants);
+    loop(at, end - begin, flags);
   });
   return true;
 }
@@ -295,7 +309,7 @@ inline bool run_contiguous(const ElementLoop& loop, const Array* const* arrays, 
 [[gnu::noinline]] inline void run_elements(const ElementLoop& loop, const Array* const* arrays, int count) {
   const int64_t size = arrays[0]->size();
   if (size == 0 || detail::run_contiguous(loop, arrays, count, size)) return;
-  detail::Elements elements{loop, collapse(arrays, count), {}};
+  detail::Elements elements{loop, collapse(arrays, count), {}, detail::pays_to_stream(arrays, count, size)};
   for (int op = 0; op < count; ++op) elements.sizes[op] = itemsize(arrays[op]->dtype);
   elements.run();
 }

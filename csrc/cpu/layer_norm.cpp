@@ -39,18 +39,22 @@ struct Normal {
 };
 
 template <class T>
+T rstd_of(Vec<T> squares, T count, double eps) {
+  return T(1) / std::sqrt(first_lane<T>(squares) / count + static_cast<T>(eps));
+}
+
+template <class T>
 Normal<T> normal_of(const T* x, int64_t n, double eps) {
   const Vec<T> mean = sum_row<T>(n, [&](int64_t i) { return load(x + i); }) / static_cast<T>(n);
   const Vec<T> squares = sum_row<T>(n, [&](int64_t i) {
     const Vec<T> d = load(x + i) - mean;
     return d * d;
   });
-  return {mean, T(1) / std::sqrt(first_lane<T>(squares) / static_cast<T>(n) + static_cast<T>(eps))};
+  return {mean, rstd_of(squares, static_cast<T>(n), eps)};
 }
 
 template <class T>
 void forward(In a, In weight, In bias, double eps, Out out, Out rstd) {
-  constexpr int W = kLanes<T>;
   const Rows<const T> x(a);
   const Rows<T> y(out), r_of(as_column(rstd));
   const Columns<T> w(weight), b(bias);
@@ -61,12 +65,9 @@ void forward(In a, In weight, In bias, double eps, Out out, Out rstd) {
       const T* from = padded(x, r, scratch.data(), T(0));
       T* to = padded_target(y, r, scratch.data() + n);
       const Normal<T> normal = normal_of(from, x.length, eps);
-      const auto at = [&](int64_t i) {
+      cpu::put_row(to, n, y.streamed, [&](int64_t i) {
         return (load(from + i) - normal.mean) * normal.rstd * load(w.data() + i) + load(b.data() + i);
-      };
-      const Vec<T> tail = at(n - W);
-      for (int64_t i = 0; i + W <= n; i += W) store(to + i, at(i));
-      store(to + n - W, tail);
+      });
       put_padded(to, y, r);
       *r_of[r] = normal.rstd;
     }
@@ -75,33 +76,31 @@ void forward(In a, In weight, In bias, double eps, Out out, Out rstd) {
 
 // One row's da, and its part of dweight and dbias added to `sums` (n of one, then n of the other).
 template <class T>
-void backward_row(const T* g, const T* x, const T* w, int64_t length, double eps, T* to, T* sums) {
+void backward_row(const T* g, const T* x, const T* w, int64_t length, double eps, T* to, bool streamed, T* sums) {
   constexpr int W = kLanes<T>;
   const int64_t n = padded_length<T>(length);
-  const Normal<T> normal = normal_of(x, length, eps);
-  const auto normalised = [&](int64_t i) { return (load(x + i) - normal.mean) * normal.rstd; };
-  const Vec<T> mean_h =
-      sum_row<T>(length, [&](int64_t i) { return load(g + i) * load(w + i); }) / static_cast<T>(length);
-  const Vec<T> mean_hx =
-      sum_row<T>(length, [&](int64_t i) { return load(g + i) * load(w + i) * normalised(i); }) / static_cast<T>(length);
-  const auto at = [&](int64_t i) {
-    return normal.rstd * (load(g + i) * load(w + i) - mean_h - normalised(i) * mean_hx);
-  };
+  const T count = static_cast<T>(length);
+  const Vec<T> mean = sum_row<T>(length, [&](int64_t i) { return load(x + i); }) / count;
+  const Several<T, 3> row = sums_of_row<T, 3>(length, [&](int64_t i) {
+    const Vec<T> d = load(x + i) - mean, h = load(g + i) * load(w + i);
+    return Several<T, 3>{{d * d, h, h * d}};
+  });
+  const auto& [squares, sum_h, sum_hd] = row.v;
+  const T rstd = rstd_of(squares, count, eps);
+  const Vec<T> mean_h = sum_h / count, slope = sum_hd / count * rstd * rstd;  // mean(h · x) · rstd
   const auto add = [&](int64_t i, Vec<T> of_weight, Vec<T> of_bias) {
     store(sums + i, load(sums + i) + of_weight);
     store(sums + n + i, load(sums + n + i) + of_bias);
   };
+  const auto of_weight = [&](int64_t i) { return load(g + i) * ((load(x + i) - mean) * rstd); };
   const int64_t whole = n / W * W;
-  const Vec<T> tail = at(n - W);
+  for (int64_t i = 0; i < whole; i += W) add(i, of_weight(i), load(g + i));
   if (whole < n) {  // lanes that whole vectors cover are left out
     const auto rest = lane_numbers<T>() >= static_cast<T>(W - (n - whole));
-    add(n - W, select(rest, load(g + n - W) * normalised(n - W), Vec<T>{}), select(rest, load(g + n - W), Vec<T>{}));
+    add(n - W, select(rest, of_weight(n - W), Vec<T>{}), select(rest, load(g + n - W), Vec<T>{}));
   }
-  for (int64_t i = 0; i < whole; i += W) {
-    add(i, load(g + i) * normalised(i), load(g + i));
-    store(to + i, at(i));
-  }
-  store(to + n - W, tail);
+  cpu::put_row(to, n, streamed,
+               [&](int64_t i) { return rstd * (load(g + i) * load(w + i) - mean_h - (load(x + i) - mean) * slope); });
 }
 
 template <class T>
@@ -120,7 +119,8 @@ void backward(In grad, In a, In weight, double eps, Out da, Out dweight, Out dbi
     std::fill(sum, sum + 2 * n, T(0));
     for (int64_t r = block * block_rows; r < std::min((block + 1) * block_rows, x.count); ++r) {
       T* to = padded_target(dx, r, g_buffer + n);
-      backward_row(padded(g, r, g_buffer, T(0)), padded(x, r, x_buffer, T(0)), w.data(), x.length, eps, to, sum);
+      backward_row(padded(g, r, g_buffer, T(0)), padded(x, r, x_buffer, T(0)), w.data(), x.length, eps, to, dx.streamed,
+                   sum);
       put_padded(to, dx, r);
     }
   });

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "core/array.h"
 #include "core/vec.h"
+#include "cpu/streams.h"
 
 namespace pe {
 
@@ -30,6 +32,9 @@ class Rows {
       }
     }
     if (count == 0) axes_ = 0;  // no rows: no axis of length 0 to divide by
+    constexpr int64_t kSize = sizeof(T);
+    streamed = !std::is_const_v<T> && stride == 1 && length * kSize >= kShortestStreamed &&
+               length * kSize <= kLongestStreamed && cpu::outgrows_caches(count * length * kSize);
   }
 
   T* operator[](int64_t row) const {
@@ -48,8 +53,13 @@ class Rows {
   int64_t count = 1;   // how many rows
   int64_t length = 1;  // elements of a row
   int64_t stride = 1;  // between two elements of a row
+  bool streamed;       // rows of a result that is better written past the caches (streams.h)
 
  private:
+  // In bytes. The first and the last line of a row are not whole. Long ones are read for their sums and then written;
+  // such stores alone, with no loads in between, would leave memory half idle.
+  static constexpr int64_t kShortestStreamed = 512, kLongestStreamed = 32 * 1024;
+
   T* data_;
   int axes_ = 0;
   int64_t shape_[kMaxDims] = {};

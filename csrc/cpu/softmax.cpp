@@ -89,7 +89,6 @@ inline Vec<T> dot_row(const T* g, const T* y, int64_t n) {
 template <int NV, class T>
 void softmax_backward_rows(const Rows<const T>& g, const Rows<const T>& y, const Rows<T>& dx, int64_t first,
                            int64_t last) {
-  constexpr int W = kLanes<T>;
   const int64_t n = y.length;
   Scratch<T> scratch(3 * n);
   T *g_buffer = scratch.data(), *y_buffer = g_buffer + n, *dx_buffer = y_buffer + n;
@@ -106,9 +105,7 @@ void softmax_backward_rows(const Rows<const T>& g, const Rows<const T>& y, const
       row.store(to);
     } else {
       const Vec<T> dot = dot_row(from, weights, n);
-      const Vec<T> tail = load(weights + n - W) * (load(from + n - W) - dot);
-      for (int64_t i = 0; i + W <= n; i += W) store(to + i, load(weights + i) * (load(from + i) - dot));
-      store(to + n - W, tail);
+      cpu::put_row(to, n, dx.streamed, [&](int64_t i) { return load(weights + i) * (load(from + i) - dot); });
     }
     scatter(to, dx, r);
   }

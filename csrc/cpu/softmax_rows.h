@@ -54,7 +54,8 @@ inline Vec<T> max_of(const T* x, int64_t n) {
   return max_everywhere<T>(select(other > best, other, best));
 }
 
-// y = exp(x - shift) where kStore, and the sum of that. No x exceeds `shift`, unless one is NaN.
+// y = exp(x - shift) where kStore, and the sum of that. No x exceeds `shift`, unless one is NaN. As it reads what is in
+// cache already, it fetches the next n elements meanwhile: memory would be idle.
 template <bool kStore, class T>
 inline Vec<T> exp_and_sum(const T* x, T* y, int64_t n, Vec<T> shift) {
   constexpr int W = kLanes<T>;
@@ -62,6 +63,7 @@ inline Vec<T> exp_and_sum(const T* x, T* y, int64_t n, Vec<T> shift) {
   Vec<T> sum = select(lane_numbers<T>() >= static_cast<T>(W - n % W), tail, Vec<T>{}), other{};
   int64_t i = 0;
   for (; i + 2 * W <= n; i += 2 * W) {
+    __builtin_prefetch(x + n + i);
     const Vec<T> e = math::exp_nonpositive(load(x + i) - shift), f = math::exp_nonpositive(load(x + i + W) - shift);
     if constexpr (kStore) {
       store(y + i, e);
@@ -81,10 +83,7 @@ inline Vec<T> exp_and_sum(const T* x, T* y, int64_t n, Vec<T> shift) {
 
 template <class T>
 inline void scale(T* y, int64_t n, Vec<T> factor) {
-  constexpr int W = kLanes<T>;
-  const Vec<T> tail = load(y + n - W) * factor;
-  for (int64_t i = 0; i + W <= n; i += W) store(y + i, load(y + i) * factor);
-  store(y + n - W, tail);
+  cpu::put_row(y, n, false, [&](int64_t i) { return load(y + i) * factor; });
 }
 
 // A row's chunks: all of kRowChunk elements but the last, which has up to twice as many, so that none is shorter than a

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..backend import Kernels
+from ..backend import Kernels, is_one
 from .op import Attrs, Op, Spec, nbytes, require_float, size
 
 
@@ -36,7 +36,8 @@ def _vjp(k: Kernels, saved: Any, dloss: Any, dgrad: Any, *, needs: Sequence[bool
     grad, logits, labels = saved
     if grad is None:
         grad = k.cross_entropy(logits, labels, with_grad=True)[1]
-    dlogits = None if dloss is None else k.mul(grad, dloss)
+    # where the loss is what backward() started from, its gradient is there already
+    dlogits = None if dloss is None else grad if is_one(dloss) else k.mul(grad, dloss)
     if dgrad is not None:
         # the second output is itself (softmax(logits) - onehot) / n: its derivative is softmax's, over n
         y = k.softmax(logits)
