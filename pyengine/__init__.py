@@ -8,9 +8,12 @@ tensor([[ 7., 11.],
         [ 9., 13.]])
 """
 
+import importlib
 from math import inf, nan, pi
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from . import autograd, backend, data, nn, optim
+from . import autograd, backend
 from ._core import empty_cache, get_num_threads, memory_stats, set_num_threads
 from .autograd import (
     Function,
@@ -70,6 +73,9 @@ from .record import record
 from .saving import load, save
 from .tensor import Tensor, is_tensor
 
+if TYPE_CHECKING:
+    from . import data, nn, optim
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -83,3 +89,15 @@ __all__ = [
     "uniform", "zeros", "zeros_like",
     *_functions,
 ]  # fmt: skip
+
+_ON_FIRST_USE = ("data", "nn", "optim")  # they take as long to import as all the rest
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _ON_FIRST_USE:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ON_FIRST_USE})
