@@ -10,8 +10,7 @@ tensor([[ 7., 11.],
 
 import importlib
 from math import inf, nan, pi
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import autograd, backend
 from ._core import empty_cache, get_num_threads, memory_stats, set_num_threads
@@ -55,7 +54,6 @@ from .dtypes import int64 as long
 from .einsum import einsum
 from .functions import *  # noqa: F403
 from .functions import __all__ as _functions
-from .profiler import profile
 from .random import (
     Generator,
     bernoulli,
@@ -70,11 +68,12 @@ from .random import (
     uniform,
 )
 from .record import record
-from .saving import load, save
 from .tensor import Tensor, is_tensor
 
 if TYPE_CHECKING:
     from . import data, nn, optim
+    from .profiler import profile
+    from .saving import load, save
 
 __version__ = "0.1.0"
 
@@ -90,13 +89,19 @@ __all__ = [
     *_functions,
 ]  # fmt: skip
 
-_ON_FIRST_USE = ("data", "nn", "optim")  # they take as long to import as all the rest
+# By name, the module that holds or is it: all of these take as long to import as the rest.
+_ON_FIRST_USE = {
+    "data": "data", "load": "saving", "nn": "nn", "optim": "optim", "profile": "profiler", "save": "saving",
+}  # fmt: skip
 
 
-def __getattr__(name: str) -> ModuleType:
-    if name in _ON_FIRST_USE:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __getattr__(name: str) -> Any:
+    home = _ON_FIRST_USE.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{home}")
+    found = globals()[name] = module if name == home else getattr(module, name)
+    return found
 
 
 def __dir__() -> list[str]:
