@@ -50,3 +50,12 @@ def unchanged_settings():
     pe.manual_seed(0)
     yield
     pe.set_num_threads(before)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many tests the lack of real data sets kept from running: a green run without them says less."""
+    skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
+    lacking = sum("PYENGINE_DATA" in str(reason) for reason in skipped)
+    terminalreporter.write_line(
+        f"{lacking} tests skipped for lack of data (PYENGINE_DATA), {len(skipped)} skipped in all"
+    )

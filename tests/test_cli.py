@@ -231,8 +231,10 @@ def test_compare(runs, tmp_path):
     result = invoke("compare", runs / "h16", runs / "h32", "--out", picture)
     assert result.exit_code == 0, result.output
     assert picture.read_bytes().startswith(b"\x89PNG")
-    head, *rows = [line.split() for line in result.stdout.splitlines()[:3]]
-    assert head[:2] == ["run", "hidden"]
+    above, head, *rows = [line.split() for line in result.stdout.splitlines()[:4]]
+    assert above == ["test", "test", "val"]  # headings of two words have two lines
+    assert head == ["run", "hidden", "loss", "accuracy", "loss", "best", "time"]
+    assert "…" not in result.stdout
     by_name = {row[0]: row for row in rows}
     assert by_name["h16"][1] == "16"
     assert by_name["h32"][1] == "32"

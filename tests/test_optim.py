@@ -356,6 +356,12 @@ def test_what_cannot_be_learned():
         optim.SGD([np.ones(1)], lr=0.1)
     with pytest.raises(ValueError, match=r"unknown setting 'momentun'; there are lr, momentum, weight_decay, nesterov"):
         optim.SGD([{"params": [p], "momentun": 0.9}], lr=0.1)
+    with pytest.raises(TypeError, match=r"SGD: takes parameters, not a Linear; pass model\.parameters\(\)"):
+        optim.SGD(nn.Linear(1, 1), lr=0.1)
+    with pytest.raises(TypeError, match=r"SGD: lr is a number, not '0\.1'"):
+        optim.SGD([p], lr="0.1")
+    with pytest.raises(ValueError, match="it has the setting 'betas', which this optimizer has not"):
+        optim.SGD([p], lr=0.1).load_state_dict(optim.Adam([p]).state_dict())
     with pytest.raises(TypeError, match="a parameter group is a dict with the key 'params'"):
         optim.SGD([{"param": [p]}], lr=0.1)
 

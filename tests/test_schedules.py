@@ -96,6 +96,14 @@ def test_one_cycle_leaves_the_momentum_alone_if_told_to():
     assert optimizer.param_groups[0]["momentum"] == 0.9
 
 
+def test_one_cycle_counts_epochs_of_so_many_steps():
+    optimizer = optim.SGD(nn.Linear(2, 2).parameters(), lr=0.5, momentum=0.9)
+    schedule = optim.OneCycleLR(optimizer, max_lr=1.0, epochs=2, steps_per_epoch=5)
+    assert schedule.total_steps == 10
+    with pytest.raises(ValueError, match="give total_steps, or both epochs and steps_per_epoch"):
+        optim.OneCycleLR(optimizer, max_lr=1.0, epochs=2)
+
+
 def test_the_shortest_schedules():
     optimizer = optim.SGD(nn.Linear(2, 2).parameters(), lr=1.0)
     for schedule, after in (

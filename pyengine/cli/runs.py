@@ -105,12 +105,12 @@ def compare(
         found = [inspect.read_run(folder, RECIPES) for folder in folders]
         names = inspect.labels(found)
         histories = {name: run.metrics["history"] for name, run in zip(names, found, strict=True)}
-        write_atomically(out, overlay(histories, f"{len(found)} runs"))
+        write_atomically(out, overlay(histories, f"{len(found)} run{'s' * (len(found) > 1)}"))
         if as_json:
             keep = [{"folder": str(r.folder), "settings": vars(r.settings), "test": r.tests} for r in found]
             typer.echo(json.dumps({"runs": keep, "curves": str(out)}))
             return
-        console().print(tables.comparison_table(found))
+        tables.print_whole(console(), tables.comparison_table(found))
         typer.echo(f"curves  {out}")
 
 

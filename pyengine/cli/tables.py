@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from ..recipes.inspect import Run, differing
@@ -41,12 +43,9 @@ def comparison_table(runs: Sequence[Run]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     short = len({run.folder.name for run in runs}) == len(runs)
     table.add_column("run", no_wrap=short, overflow="fold")
-    for name in changed:
-        table.add_column(name.replace("_", " "), justify="right")
-    for name in names:
-        table.add_column(f"test {name.replace('_', ' ')}", justify="right")
-    for heading in ("val loss", "best", "time"):
-        table.add_column(heading, justify="right")
+    headings = [*changed, *(f"test {name}" for name in names), "val loss", "best", "time"]
+    for heading in headings:
+        table.add_column(heading.replace("_", " ").replace(" ", "\n"), justify="right", vertical="bottom", no_wrap=True)
     for run in sorted(runs, key=lambda run: run.tests.get("loss", float("inf"))):
         table.add_row(
             run.folder.name if short else str(run.folder),
@@ -57,6 +56,13 @@ def comparison_table(runs: Sequence[Run]) -> Table:
             f"{run.metrics['wall_seconds']:.1f} s" if "wall_seconds" in run.metrics else "",
         )
     return table
+
+
+def print_whole(console: Console, table: Table) -> None:
+    """Print a table with all that its cells say: lines longer than the terminal are better than cells cut short."""
+    needed = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
+    console.width = max(console.width, needed)
+    console.print(table)
 
 
 def sweep_table(trials: Sequence[Trial]) -> Table:

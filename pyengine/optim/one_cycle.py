@@ -9,8 +9,9 @@ from .schedules import LRScheduler, cosine
 class OneCycleLR(LRScheduler):
     """Up from max_lr / div_factor to max_lr in the share pct_start of the steps, then down to start / final_div_factor.
 
-    Meant to be stepped once for each batch: total_steps = epochs · len(loader). Unless cycle_momentum=False, the
-    momentum (or the first of the betas) goes the opposite way, from max_momentum to base_momentum and back.
+    Meant to be stepped once for each batch: total_steps is epochs · steps_per_epoch, which is len(loader); give it or
+    both. Unless cycle_momentum=False, the momentum (or the first of the betas) goes the opposite way, from max_momentum
+    to base_momentum and back. ValueError for settings out of range.
 
     >>> from pyengine import nn, optim
     >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0, momentum=0.9)
@@ -29,7 +30,9 @@ class OneCycleLR(LRScheduler):
         self,
         optimizer: Optimizer,
         max_lr: float | Sequence[float],
-        total_steps: int,
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
         pct_start: float = 0.3,
         anneal_strategy: str = "cos",
         cycle_momentum: bool = True,
@@ -38,6 +41,10 @@ class OneCycleLR(LRScheduler):
         div_factor: float = 25.0,
         final_div_factor: float = 1e4,
     ) -> None:
+        if total_steps is None:
+            both = epochs is not None and steps_per_epoch is not None
+            self._require(both, "give total_steps, or both epochs and steps_per_epoch")
+            total_steps = int(epochs or 0) * int(steps_per_epoch or 0)
         self._require(total_steps >= 1, f"total_steps counts steps, from 1 on, not {total_steps}")
         self._require(0 <= pct_start <= 1, f"pct_start is a share, in [0, 1], not {pct_start}")
         known = anneal_strategy in ("cos", "linear")

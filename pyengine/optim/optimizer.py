@@ -58,6 +58,8 @@ class Optimizer:
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, dict[str, Tensor]] = {}
         self._scalars: dict[tuple[int, str, Device, np.dtype], Array] = {}
+        if hasattr(params, "parameters"):
+            raise TypeError(f"{self._name}: takes parameters, not a {type(params).__name__}; pass model.parameters()")
         given: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         if not given:
             raise ValueError(
@@ -92,6 +94,9 @@ class Optimizer:
             if id(p) in known:
                 raise ValueError(f"{self._name}: parameter {i}, of shape {p.shape}, is there twice")
             known.add(id(p))
+        for name in ("lr", "momentum", "weight_decay", "alpha", "eps"):
+            if not isinstance(complete.get(name, 0.0), int | float | np.number):
+                raise TypeError(f"{self._name}: {name} is a number, not {complete[name]!r}")
         self.check(complete)
         self.param_groups.append(complete)
 
@@ -189,6 +194,13 @@ class Optimizer:
         sizes, own = [len(g["params"]) for g in groups], [len(g["params"]) for g in self.param_groups]
         if sizes != own:
             raise ValueError(f"{self._name}.load_state_dict: the groups hold {sizes} parameters, here {own}")
+        for group in groups:
+            lost = [name for name in group if name not in self.defaults and name not in ("params", "initial_lr")]
+            if lost:
+                raise ValueError(
+                    f"{self._name}.load_state_dict: it has the setting {lost[0]!r}, which this optimizer "
+                    f"has not: it is the state of another kind"
+                )
         for key, entries in state_dict["state"].items():
             self._check_entries(int(key), entries, params)
         for own_group, group in zip(self.param_groups, groups, strict=True):
