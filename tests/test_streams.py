@@ -69,6 +69,14 @@ def test_strided_operands_and_results(limit: Any) -> None:
     both(limit, with_gaps, (300, 200), 3, np.float32)
 
 
+@pytest.mark.parametrize("by", [0, 1, 7])
+def test_copies(limit: Any, by: int) -> None:
+    a = RNG.standard_normal((70, 1001)).astype(np.float32)
+    both(limit, lambda out: K.copy(a, dtype=a.dtype, out=out), a.shape, by, np.float32)
+    both(limit, lambda out: K.copy(a[:, 1:], dtype=a.dtype, out=out), (70, 1000), by, np.float32)
+    both(limit, lambda out: K.copy(a.T, dtype=a.dtype, out=out), (1001, 70), by, np.float32)
+
+
 def test_a_result_over_its_operand(limit: Any) -> None:
     a = RNG.standard_normal(50001).astype(np.float32)
     limit(EVERYTHING)

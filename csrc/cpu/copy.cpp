@@ -1,8 +1,9 @@
 // out = a, cast to another dtype, or out = value everywhere. Any strides on either side.
 //
 // Moves n·(size of a + size of out) bytes and computes nothing, so it should run at the speed of memory: whole blocks
-// by memcpy where both lie contiguously; tiles that are turned over in registers (transpose.h) where the two disagree
-// on which axis is innermost; a strided loop otherwise. A cast is an elementwise kernel whose functor is convert<To>.
+// by memcpy, or past the caches (streams.h), where both lie contiguously; tiles that are turned over in registers
+// (transpose.h) where the two disagree on which axis is innermost; a strided loop otherwise. A cast is an elementwise
+// kernel whose functor is convert<To>.
 #include <algorithm>
 #include <type_traits>
 
@@ -96,8 +97,10 @@ void move(In a, Out out) {
   const Walk walk = cpu::collapse(arrays, 2);
   const int axis = transposed_axis(walk, size);
   if (axis >= 0) return copy_transposed(walk, axis, size);
+  const int64_t to = walk.inner_stride(0), from = walk.inner_stride(1);
+  const bool streamed = to == size && from == size && cpu::outgrows_caches(count * size);
   cpu::parallel_rows(walk, cpu::kBlock, [&](char* const* row, int64_t begin, int64_t end) {
-    const int64_t to = walk.inner_stride(0), from = walk.inner_stride(1);
+    if (streamed) return cpu::stream_copy(row[0] + begin * size, row[1] + begin * size, (end - begin) * size);
     cpu::copy_run(row[0] + begin * to, to, row[1] + begin * from, from, end - begin, size);
   });
 }
