@@ -81,11 +81,16 @@ void backward_row(const T* g, const T* x, const T* w, int64_t length, double eps
   const int64_t n = padded_length<T>(length);
   const T count = static_cast<T>(length);
   const Vec<T> mean = sum_row<T>(length, [&](int64_t i) { return load(x + i); }) / count;
-  const Several<T, 3> row = sums_of_row<T, 3>(length, [&](int64_t i) {
-    const Vec<T> d = load(x + i) - mean, h = load(g + i) * load(w + i);
-    return Several<T, 3>{{d * d, h, h * d}};
-  });
-  const auto& [squares, sum_h, sum_hd] = row.v;
+  Vec<T> squares, sum_h, sum_hd;
+  three_sums_of_row<T>(
+      length,
+      [&](int64_t i, Vec<T>& square, Vec<T>& h, Vec<T>& hd) {
+        const Vec<T> d = load(x + i) - mean;
+        square = d * d;
+        h = load(g + i) * load(w + i);
+        hd = h * d;
+      },
+      squares, sum_h, sum_hd);
   const T rstd = rstd_of(squares, count, eps);
   const Vec<T> mean_h = sum_h / count, slope = sum_hd / count * rstd * rstd;  // mean(h · x) · rstd
   const auto add = [&](int64_t i, Vec<T> of_weight, Vec<T> of_bias) {

@@ -32,46 +32,57 @@ inline void put_padded(const T* values, const Rows<T>& rows, int64_t r) {
   if (values != rows[r]) copy_strided(values, 1, rows[r], rows.stride, rows.length);
 }
 
-template <class T, int K>
-struct Several {
-  Vec<T> v[K];
-};
-
-// K sums over a row in one pass: term(0) + term(kLanes) + …, where term(i) gives K vectors of elements i, i + 1, …, the
-// last ones ending at the row's end with the lanes that were counted before, or lie behind a short row, left out. In
-// every lane of the results.
-template <class T, int K, class Term>
-inline Several<T, K> sums_of_row(int64_t n, const Term& term) {
+// term(0) + term(kLanes) + …, where term(i) is the vector of elements i, i + 1, …, the last one ending at the row's end
+// with the lanes that were counted before, or lie behind a short row, left out. In every lane of the result.
+template <class T, class Term>
+inline Vec<T> sum_row(int64_t n, Term&& term) {
   constexpr int W = kLanes<T>;
-  constexpr int kWays = K == 1 ? 4 : 2;  // sums side by side: an addition takes about 4 cycles
-  using Sums = Several<T, K>;
-  const auto add = [](Sums& to, const Sums& more) {
-    for (int k = 0; k < K; ++k) to.v[k] += more.v[k];
-  };
-  Sums total{};
-  if (n < W || n % W != 0) {
-    const Sums edge = term(std::max<int64_t>(n - W, 0));
-    const auto counted = n < W ? lane_numbers<T>() < static_cast<T>(n) : lane_numbers<T>() >= static_cast<T>(W - n % W);
-    for (int k = 0; k < K; ++k) total.v[k] = select(counted, edge.v[k], Vec<T>{});
-  }
+  constexpr int kWays = 4;  // sums side by side: an addition takes about that many cycles
+  if (n < W) return sum_everywhere<T>(select(lane_numbers<T>() < static_cast<T>(n), term(int64_t{0}), Vec<T>{}));
+  Vec<T> total{};
+  if (n % W != 0) total = select(lane_numbers<T>() >= static_cast<T>(W - n % W), term(n - W), total);
   for (int64_t begin = 0; begin + W <= n; begin += kRowChunk) {  // chunks keep the partial sums short
     const int64_t end = std::min(begin + kRowChunk, n);
-    Sums sums[kWays] = {};
+    Vec<T> sums[kWays] = {};
     int64_t i = begin;
     for (; i + kWays * W <= end; i += kWays * W)
-      for (int way = 0; way < kWays; ++way) add(sums[way], term(i + way * W));
-    for (; i + W <= end; i += W) add(sums[0], term(i));
-    for (int step = 1; step < kWays; step *= 2)
-      for (int way = 0; way < kWays; way += 2 * step) add(sums[way], sums[way + step]);
-    add(total, sums[0]);
+      for (int way = 0; way < kWays; ++way) sums[way] += term(i + way * W);
+    for (; i + W <= end; i += W) sums[0] += term(i);
+    total += (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
-  for (Vec<T>& sum : total.v) sum = sum_everywhere<T>(sum);
-  return total;
+  return sum_everywhere<T>(total);
 }
 
+// Three such sums in one pass: term(i, a, b, c) sets the vectors of elements i, i + 1, …
 template <class T, class Term>
-inline Vec<T> sum_row(int64_t n, const Term& term) {
-  return sums_of_row<T, 1>(n, [&](int64_t i) { return Several<T, 1>{{term(i)}}; }).v[0];
+inline void three_sums_of_row(int64_t n, const Term& term, Vec<T>& a, Vec<T>& b, Vec<T>& c) {
+  constexpr int W = kLanes<T>;
+  a = b = c = Vec<T>{};
+  if (n < W || n % W != 0) {
+    Vec<T> x, y, z;
+    term(std::max<int64_t>(n - W, 0), x, y, z);
+    const auto counted = n < W ? lane_numbers<T>() < static_cast<T>(n) : lane_numbers<T>() >= static_cast<T>(W - n % W);
+    a = select(counted, x, a);
+    b = select(counted, y, b);
+    c = select(counted, z, c);
+  }
+  for (int64_t begin = 0; begin + W <= n; begin += kRowChunk) {
+    const int64_t end = std::min(begin + kRowChunk, n);
+    Vec<T> a0{}, b0{}, c0{}, a1{}, b1{}, c1{}, x, y, z;
+    int64_t i = begin;
+    for (; i + 2 * W <= end; i += 2 * W) {
+      term(i, x, y, z);
+      a0 += x, b0 += y, c0 += z;
+      term(i + W, x, y, z);
+      a1 += x, b1 += y, c1 += z;
+    }
+    if (i + W <= end) {
+      term(i, x, y, z);
+      a0 += x, b0 += y, c0 += z;
+    }
+    a += a0 + a1, b += b0 + b1, c += c0 + c1;
+  }
+  a = sum_everywhere<T>(a), b = sum_everywhere<T>(b), c = sum_everywhere<T>(c);
 }
 
 }  // namespace pe
