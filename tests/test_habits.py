@@ -8,6 +8,7 @@ import pytest
 
 import pyengine as pe
 from pyengine import nn, optim
+from pyengine.data import DataLoader
 from pyengine.tensor_file import KEY
 
 
@@ -350,6 +351,19 @@ def test_gradcheck_takes_one_tensor_and_can_answer() -> None:
     x = pe.tensor([1.0, 2.0], dtype="float64", requires_grad=True)
     assert pe.gradcheck(lambda a: a * a, x)
     assert not pe.gradcheck(lambda a: a.detach() * a, x, raise_exception=False)
+
+
+# --- loading
+
+
+def test_workers_are_the_background_thread() -> None:
+    numbers = list(range(10))
+    loader = DataLoader(numbers, batch_size=4, num_workers=3)
+    assert loader.prefetch == 2
+    assert [batch.tolist() for batch in loader] == [numbers[:4], numbers[4:8], numbers[8:]]
+    assert DataLoader(numbers, prefetch=5, num_workers=1).prefetch == 5
+    with pytest.raises(ValueError, match="DataLoader: num_workers is a number from 0 on, not -1"):
+        DataLoader(numbers, num_workers=-1)
 
 
 # --- saving

@@ -25,6 +25,7 @@ class DataLoader:
     sampler        gives the numbers of the samples in their order, instead of shuffle
     batch_sampler  gives the numbers of each batch, instead of batch_size, shuffle, sampler and drop_last
     prefetch       how many batches a thread prepares ahead; 0 is none, right where the data are in memory
+    num_workers    as scripts have it: above 0, one background thread prepares at least two batches ahead
     ValueError where there is nothing to load: an empty data set, or drop_last with too few samples for one batch; for a
     batch_size below 1; and for two sources of order at once. TypeError where an iterable data set is given one.
 
@@ -51,11 +52,14 @@ class DataLoader:
         sampler: Iterable[int] | None = None,
         batch_sampler: Iterable[Iterable[int]] | None = None,
         prefetch: int = 0,
+        num_workers: int = 0,
     ) -> None:
         if not isinstance(batch_size, int | np.integer) or isinstance(batch_size, bool) or batch_size < 1:
             raise ValueError(f"DataLoader: batch_size is a number of samples, an int from 1 on, not {batch_size!r}")
         if not isinstance(prefetch, int) or isinstance(prefetch, bool) or prefetch < 0:
             raise ValueError(f"DataLoader: prefetch is a number of batches, an int from 0 on, not {prefetch!r}")
+        if not isinstance(num_workers, int) or isinstance(num_workers, bool) or num_workers < 0:
+            raise ValueError(f"DataLoader: num_workers is a number from 0 on, not {num_workers!r}")
         orders = {"shuffle": shuffle, "sampler": sampler is not None, "batch_sampler": batch_sampler is not None}
         _check_order(dataset, [name for name, given in orders.items() if given])
         if batch_sampler is not None and (batch_size != 1 or drop_last):
@@ -65,7 +69,7 @@ class DataLoader:
         self.drop_last = drop_last
         self.generator = pick_generator("DataLoader", seed, generator)
         self.collate_fn = collate_fn
-        self.prefetch = prefetch
+        self.prefetch = max(prefetch, 2) if num_workers else prefetch
         self.batch_sampler: Any = batch_sampler
         if batch_sampler is None and hasattr(dataset, "__getitem__"):
             if sampler is None:
