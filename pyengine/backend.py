@@ -18,6 +18,8 @@ try:
     from ._core import empty as pool_array
     from ._core import isa_level as processor_level
 except ImportError as error:
+    if error.name != "pyengine._core":  # the module's own words, on a PYENGINE_NUM_THREADS that makes no sense
+        raise
     _what = "is missing" if isinstance(error, ModuleNotFoundError) else f"cannot be used ({error})"
     raise ImportError(
         f"the native module pyengine._core {_what}: install the package with `pip install .`, "

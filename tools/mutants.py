@@ -60,6 +60,7 @@ EQUIVALENT = (
         "inputs shaped like the first one, but not like the result, do not pass below",
     ),
     (r"== DType::f64\) return (take|put)<double>", " == ", "eight bytes are moved, whatever they mean"),
+    (r"step<false, false, 2>", "false", "there is no momentum to look ahead with"),
     (r"i > 0; --i\)", " > ", "the row is below the outermost length by then: its remainder is itself, its quotient 0"),
 )
 
