@@ -61,6 +61,7 @@ EQUIVALENT = (
     ),
     (r"== DType::f64\) return (take|put)<double>", " == ", "eight bytes are moved, whatever they mean"),
     (r"step<false, false, 2>", "false", "there is no momentum to look ahead with"),
+    (r"counts\[Item::kBytes\]\[256\]", "256", "one count more, of a value that no byte has"),
     (r"i > 0; --i\)", " > ", "the row is below the outermost length by then: its remainder is itself, its quotient 0"),
 )
 

@@ -60,8 +60,11 @@ inline void put_row(T* to, int64_t n, bool streamed, const At& at) {
   std::memcpy(p, q, static_cast<size_t>(head));
   int64_t at = head;
   for (; at + kStreamLine <= bytes; at += kStreamLine)
-    for (int64_t i = at; i < at + kStreamLine; i += kVecBytes)
-      stream(reinterpret_cast<float*>(p + i), load(reinterpret_cast<const float*>(q + i)));
+    for (int64_t i = at; i < at + kStreamLine; i += kVecBytes) {
+      Vec<float> v;
+      std::memcpy(&v, q + i, sizeof(v));  // the source may lie at any byte
+      stream(reinterpret_cast<float*>(p + i), v);
+    }
   std::memcpy(p + at, q + at, static_cast<size_t>(bytes - at));
 }
 
