@@ -289,7 +289,7 @@ def test_losses_refuse_what_they_cannot_take() -> None:
         nn.functional.one_hot(pe.ones(2))
     with pytest.raises(IndexError, match="one_hot: class 3 is outside of the 2 classes"):
         nn.functional.one_hot(pe.tensor([0, 3]), 2)
-    with pytest.raises(IndexError, match="embedding: position 9 is outside of the rows"):
+    with pytest.raises(IndexError, match="embedding: position 9 is outside of the table"):
         nn.Embedding(3, 2)(pe.tensor([9]))
 
 

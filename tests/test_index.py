@@ -184,11 +184,11 @@ def test_embedding_leaves_its_padding_row_alone() -> None:
     nn.functional.embedding(pe.tensor([[0, 3], [0, 1]]), weight, padding_idx=-1).sum().backward()
     assert weight.grad.tolist() == [[2, 2], [1, 1], [0, 0], [0, 0]]
     for bad in (-1, 4):
-        with pytest.raises(IndexError, match=f"position {bad} is outside of axis 0, which has length 4"):
+        with pytest.raises(IndexError, match=f"embedding: position {bad} is outside of the table, which has length 4"):
             nn.functional.embedding(pe.tensor([bad]), weight)
 
 
 def test_one_hot() -> None:
     assert nn.functional.one_hot(pe.tensor([[1], [0]]), 3).tolist() == [[[0, 1, 0]], [[1, 0, 0]]]
-    with pytest.raises(IndexError, match="position 3 is outside of axis 1, which has length 3"):
+    with pytest.raises(IndexError, match="one_hot: class 3 is outside of the 3 classes"):
         nn.functional.one_hot(pe.tensor([3]), 3)

@@ -264,7 +264,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     try:
         return apply(EMBEDDING, (weight, input), {"padding": padding_idx})
     except IndexError as error:
-        raise located(IndexError(str(error).replace("index:", "embedding:").replace("axis 0", "the rows"))) from None
+        raise located(IndexError(str(error).replace("index:", "embedding:").replace("axis 0", "the table"))) from None
 
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:

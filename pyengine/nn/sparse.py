@@ -26,7 +26,7 @@ class Embedding(Module):
     >>> layer(pe.tensor([10]))
     Traceback (most recent call last):
         ...
-    IndexError: embedding: position 10 is outside of the rows, which has length 10: 0 to 9 are inside
+    IndexError: embedding: position 10 is outside of the table, which has length 10: 0 to 9 are inside
     in ...
     """
 
