@@ -76,8 +76,20 @@ def test_short_calls_are_repeated(clock) -> None:
         clock.work(2.0**-16)
 
     found = take_turns({"short": short}, 2, others=lambda: 0)
-    assert len(calls) == timing.WARM_UP + 1 + 2 * (66 + 1)  # each sample begins with one that is not timed
+    # each sample begins with as many that are not timed; 2 ms hold 132 of them
+    assert len(calls) == timing.WARM_UP + timing.WARM_UP + 2 * (132 + 132)
     assert found.seconds["short"] == 2.0**-16
+
+
+def test_long_calls_need_no_warming_up(clock) -> None:
+    calls = []
+
+    def long() -> None:
+        calls.append(1)
+        clock.work(0.03)
+
+    take_turns({"long": long}, 5, others=lambda: 0)
+    assert len(calls) == timing.WARM_UP + timing.WARM_UP + 5
 
 
 def test_rounds_beside_other_programs_are_dropped(clock) -> None:

@@ -33,7 +33,7 @@ struct Product {
   int64_t flops() const { return 2 * m * n * k; }
 };
 
-inline constexpr int64_t kTaskFlops = 1 << 20;  // about 10 µs of work: what a task must hold to be worth handing over
+inline constexpr int64_t kTaskFlops = 3 << 18;  // about 8 µs of work: what a task must hold to be worth handing over
 inline constexpr int64_t kMaxTasks = 64;
 
 // How a product is cut.

@@ -8,7 +8,9 @@ from pathlib import Path
 from time import perf_counter, sleep
 from typing import NamedTuple
 
-SAMPLE_SECONDS = 1e-3  # the least time of a sample: shorter calls are repeated, so that the clock's grain is nothing
+SAMPLE_SECONDS = 2e-3  # the least time of a sample: shorter calls are repeated, so that the clock's grain is nothing
+WARM_SECONDS = 2e-3  # of calls before the clock starts: caches refill, sleeping threads and a slowed clock come back
+LONG_SECONDS = 2e-2  # a call as long as that warms itself up
 WARM_UP = 3
 SETTLE_SECONDS = 0.05
 PATIENCE = 4  # rounds tried for each round wanted, before a busy machine is given up on
@@ -41,7 +43,7 @@ def take_turns(
     """
     others = others_running if others is None else others
     names = list(contenders)
-    repeats = {name: _repeats(function) for name, function in contenders.items()}
+    calls = {name: _calls(function) for name, function in contenders.items()}
     kept: list[dict[str, float]] = []
     tried = 0
     while len(kept) < rounds and tried < PATIENCE * rounds:
@@ -50,7 +52,7 @@ def take_turns(
         times, own = {}, others() == 0
         for name in (*names[turn:], *names[:turn]):
             _settle()
-            times[name] = _sample(contenders[name], repeats[name])
+            times[name] = _sample(contenders[name], calls[name])
             own = own and others() == 0
         if own:
             kept.append(times)
@@ -59,10 +61,20 @@ def take_turns(
     return Timing(seconds, ratios, tried - len(kept))
 
 
-def _repeats(function: Callable[[], object]) -> int:
+class Calls(NamedTuple):
+    """How many calls there are in a sample: before the clock starts, and while it runs."""
+
+    warm: int
+    timed: int
+
+
+def _calls(function: Callable[[], object]) -> Calls:
     for _ in range(WARM_UP):
         function()
-    return max(1, math.ceil(SAMPLE_SECONDS / max(_sample(function, 1), 1e-9)))
+    once = max(min(_sample(function, Calls(0, 1)) for _ in range(WARM_UP)), 1e-9)
+    if once >= LONG_SECONDS:
+        return Calls(0, 1)
+    return Calls(math.ceil(WARM_SECONDS / once), math.ceil(SAMPLE_SECONDS / once))
 
 
 def _settle() -> None:
@@ -72,13 +84,13 @@ def _settle() -> None:
         sleep(1e-4)
 
 
-def _sample(function: Callable[[], object], repeats: int) -> float:
-    if repeats > 1:
-        function()  # its own workers are awake when the clock starts, as they would be in a program
-    start = perf_counter()
-    for _ in range(repeats):
+def _sample(function: Callable[[], object], calls: Calls) -> float:
+    for _ in range(calls.warm):
         function()
-    return (perf_counter() - start) / repeats
+    start = perf_counter()
+    for _ in range(calls.timed):
+        function()
+    return (perf_counter() - start) / calls.timed
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
