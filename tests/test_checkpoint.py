@@ -50,6 +50,8 @@ class Shrinking:
         return {"t": self.t}
 
     def load_state_dict(self, state):
+        if list(state) != ["t"]:
+            raise ValueError(f"not the state of this schedule: {state}")
         self.t = state["t"]
 
 

@@ -23,8 +23,9 @@ import types
 from pyengine import Tensor
 
 MODULES = (
-    "pyengine", "pyengine.autograd", "pyengine.data", "pyengine.nn", "pyengine.nn.functional", "pyengine.nn.init",
-    "pyengine.nn.utils", "pyengine.optim", "pyengine.optim.lr_scheduler", "pyengine.train",
+    "pyengine", "pyengine.autograd", "pyengine.data", "pyengine.data.transforms", "pyengine.nn",
+    "pyengine.nn.functional", "pyengine.nn.init", "pyengine.nn.utils", "pyengine.optim",
+    "pyengine.optim.lr_scheduler", "pyengine.train",
 )  # fmt: skip
 
 

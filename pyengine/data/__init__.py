@@ -7,6 +7,7 @@
 ((32, 64), (32,))
 """
 
+from . import transforms
 from .collate import default_collate
 from .dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
 from .digits import load_digits
@@ -25,5 +26,5 @@ __all__ = [
     "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "DownloadError", "IterableDataset", "PixelDataset",
     "RandomSampler", "SequentialSampler", "Splits", "Subset", "TensorDataset", "TextDataset", "WeightedRandomSampler",
     "default_collate", "load_and_split_dataset", "load_diabetes", "load_digits", "load_fashion_mnist", "load_mnist",
-    "load_tumour", "permutation", "random_split",
+    "load_tumour", "permutation", "random_split", "transforms",
 ]  # fmt: skip

@@ -1,12 +1,15 @@
 """DataLoader: a data set in batches."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from ..random import Generator, default_generator
+from ..random import Generator, default_generator, derived
+from ..tape import wrap
+from ..tensor import Tensor
 from .collate import default_collate, fetch
 from .prefetch import prefetched
 from .sampling import BatchSampler, RandomSampler, SequentialSampler, pick_generator
@@ -26,8 +29,11 @@ class DataLoader:
     batch_sampler  gives the numbers of each batch, instead of batch_size, shuffle, sampler and drop_last
     prefetch       how many batches a thread prepares ahead; 0 is none, right where the data are in memory
     num_workers    as scripts have it: above 0, one background thread prepares at least two batches ahead
+    transform      changes the inputs of each batch, the batch itself or its first entry: `transform(array, generator)`,
+                   as in `data.transforms`; what it draws follows from seed, walk and number of the batch alone
     ValueError where there is nothing to load: an empty data set, or drop_last with too few samples for one batch; for a
-    batch_size below 1; and for two sources of order at once. TypeError where an iterable data set is given one.
+    batch_size below 1; and for two sources of order at once. TypeError where an iterable data set is given one, and
+    for a transform of a batch that does not begin with a tensor.
 
     `state_dict()` between two batches, and `load_state_dict()` in another process, continue with the very next batch.
 
@@ -53,6 +59,7 @@ class DataLoader:
         batch_sampler: Iterable[Iterable[int]] | None = None,
         prefetch: int = 0,
         num_workers: int = 0,
+        transform: Callable[[Any, Generator], Any] | None = None,
     ) -> None:
         if not isinstance(batch_size, int | np.integer) or isinstance(batch_size, bool) or batch_size < 1:
             raise ValueError(f"DataLoader: batch_size is a number of samples, an int from 1 on, not {batch_size!r}")
@@ -69,6 +76,7 @@ class DataLoader:
         self.drop_last = drop_last
         self.generator = pick_generator("DataLoader", seed, generator)
         self.collate_fn = collate_fn
+        self.transform = transform
         self.prefetch = max(prefetch, 2) if num_workers else prefetch
         self.batch_sampler: Any = batch_sampler
         if batch_sampler is None and hasattr(dataset, "__getitem__"):
@@ -99,13 +107,15 @@ class DataLoader:
     def __iter__(self) -> Iterator[Any]:
         resumed, self._resumed = self._resumed, None
         if resumed is None:
+            noise = None if self.transform is None or self._drawn is None else self._drawn.take(1).tolist()
             order = None if self._source is None else self._source.state.tolist()
-            self._walk = {"walking": True, "batches": 0, "order": order}
-            jobs = self._jobs()
+            self._walk = {"walking": True, "batches": 0, "order": order, "noise": noise}
+            jobs: Iterator[tuple[int, Any]] = enumerate(self._jobs())
         else:
             self._walk = resumed
-            jobs = islice(self._redrawn_jobs(resumed["order"]), resumed["batches"], None)
-        batches = prefetched(self._make, jobs, self.prefetch) if self.prefetch else map(self._make, jobs)
+            jobs = islice(enumerate(self._redrawn_jobs(resumed["order"])), resumed["batches"], None)
+        make = partial(self._make, self._walk["noise"])
+        batches = prefetched(make, jobs, self.prefetch) if self.prefetch else map(make, jobs)
         return self._deliver(batches, self._walk)
 
     def _deliver(self, batches: Iterator[Any], walk: dict[str, Any]) -> Iterator[Any]:
@@ -116,10 +126,15 @@ class DataLoader:
             raise ValueError("DataLoader: the data set gave no sample")
         walk.update(_no_walk())
 
-    def _make(self, job: Any) -> Any:
+    def _make(self, noise: list[int] | None, numbered: tuple[int, Any]) -> Any:
+        number, job = numbered
         if self.batch_sampler is None:
-            return (self.collate_fn or default_collate)(job)
-        return fetch(self.dataset, np.asarray(job, np.int64), self.collate_fn)
+            batch = (self.collate_fn or default_collate)(job)
+        else:
+            batch = fetch(self.dataset, np.asarray(job, np.int64), self.collate_fn)
+        if self.transform is None or noise is None:
+            return batch
+        return _transformed(batch, self.transform, derived(*noise, number))
 
     def _jobs(self) -> Iterator[Any]:
         """For each batch the numbers of its samples, all drawn at once; or the samples themselves, of a stream."""
@@ -148,6 +163,11 @@ class DataLoader:
         found = getattr(getattr(self.batch_sampler, "sampler", self.batch_sampler), "generator", None)
         return found if isinstance(found, Generator) else None
 
+    @property
+    def _drawn(self) -> Generator | None:
+        """The generator that orders and transforms are drawn from, if any are."""
+        return self._source or (self.generator if self.transform is not None else None)
+
     # --- position
 
     def state_dict(self) -> dict[str, Any]:
@@ -155,7 +175,7 @@ class DataLoader:
 
         A generator of its own is saved with it; the default generator is not the loader's to save.
         """
-        own = self._source if self._source is not default_generator else None
+        own = self._drawn if self._drawn is not default_generator else None
         length = None if self.batch_sampler is None else len(self)
         return {
             **(self._resumed or self._walk),
@@ -171,15 +191,30 @@ class DataLoader:
                 f"DataLoader.load_state_dict: it walked through {state_dict['length']} batches, this one has {length}; "
                 f"data set, batch_size and drop_last must be the same"
             )
-        if state_dict["generator"] is not None and self._source is not None:
-            self._source.state = np.array(state_dict["generator"], np.int64)
-        self._resumed = None
-        if state_dict["walking"]:
-            self._resumed = {name: state_dict[name] for name in _no_walk()}
+        walk = {name: state_dict.get(name) for name in _no_walk()}
+        if walk["walking"] and (walk["noise"] is None) != (self.transform is None):
+            raise ValueError(
+                "DataLoader.load_state_dict: one of the two loaders has a transform and the other has none"
+            )
+        if state_dict["generator"] is not None and self._drawn is not None:
+            self._drawn.state = np.array(state_dict["generator"], np.int64)
+        self._resumed = walk if walk["walking"] else None
 
 
 def _no_walk() -> dict[str, Any]:
-    return {"walking": False, "batches": 0, "order": None}
+    return {"walking": False, "batches": 0, "order": None, "noise": None}
+
+
+def _transformed(batch: Any, transform: Callable[[Any, Generator], Any], generator: Generator) -> Any:
+    """The batch with its inputs changed: the tensor that it is or begins with."""
+    first = batch[0] if isinstance(batch, tuple | list) and batch else batch
+    if not isinstance(first, Tensor):
+        raise TypeError(
+            f"DataLoader: transform changes a tensor; the batch is or begins with a {type(first).__name__}; leave "
+            f"transform out, or make the change in collate_fn"
+        )
+    inputs: Tensor = wrap(np.ascontiguousarray(transform(first.data, generator)), first.device)
+    return inputs if first is batch else (inputs, *batch[1:])
 
 
 def _check_order(dataset: Any, chosen: list[str]) -> None:

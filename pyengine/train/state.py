@@ -181,7 +181,7 @@ def _loader(state: Mapping[str, Any]) -> dict[str, Any]:
     loader = state["loader"]
     if not isinstance(loader, dict):
         raise ValueError(f"its loader is {loader!r:.40}, not an object")
-    for key in ("order", "generator"):
+    for key in ("order", "generator", "noise"):
         if loader.get(key) is not None:
             _generator(loader, key)
     done = state["running"]["batches"] if state.get("running") else 0
