@@ -3,12 +3,20 @@
 import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Put `data` at `path`: the old file, or the new one whole, whenever the power fails.
+    """Put `data` at `path`: the old file, or the new one whole, whenever the power fails. OSError as of `replacing`."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to be written to that takes the place of `path` at the end, and not at all after an exception.
 
     It is written beside its place, forced to the disk, and renamed over it; then the folder's entry is forced too.
     OSError as the system words it, with the name of `path`, and nothing left behind.
@@ -16,7 +24,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -43,6 +43,14 @@ def backends(request: pytest.FixtureRequest) -> list[Backend]:
     return [load_backend(name) for name in _names(request.config)]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Decoded images are kept here, not in the user's cache folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYENGINE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def unchanged_settings():
     """A test that fails halfway leaves no number of threads and no seed behind."""

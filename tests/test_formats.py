@@ -116,7 +116,9 @@ def small(monkeypatch, tmp_path):
     files = {name: gzip.compress(data) for name, data in files.items()}
     hashes = {name: "sha256:" + hashlib.sha256(data).hexdigest() for name, data in files.items()}
     monkeypatch.setattr(mnist_module, "SIZES", {"train": 30, "t10k": 20})
-    monkeypatch.setattr(mnist_module, "MNIST", mnist_module._Source("mnist", "http://127.0.0.1:9/", hashes))
+    monkeypatch.setattr(
+        mnist_module, "MNIST", mnist_module._Source("mnist", "http://127.0.0.1:9/", tuple("0123456789"), hashes)
+    )
     monkeypatch.delenv("PYENGINE_DATA", raising=False)
     monkeypatch.setenv("PYENGINE_CACHE", str(tmp_path / "cache"))
     return files
@@ -417,15 +419,13 @@ def test_idx_without_labels(small, tmp_path):
 @pytest.fixture
 def images(tmp_path):
     """Ten grey and ten coloured PNG files of 5 x 4 pixels, and what is in them."""
-    pytest.importorskip("matplotlib")
-    from matplotlib.image import imsave
-
+    image_module = pytest.importorskip("PIL.Image")
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (20, 5, 4, 3), dtype=np.uint8)
     for i, image in enumerate(pixels):
         place = tmp_path / "pictures" / ("cats", "dogs")[i // 10]
         place.mkdir(parents=True, exist_ok=True)
-        imsave(place / f"{i:02}.png", image)
+        image_module.fromarray(image).save(place / f"{i:02}.png")
     return tmp_path / "pictures", pixels
 
 
@@ -458,11 +458,10 @@ def test_grey_and_jpeg_images(tmp_path):
 
 def test_folders_that_will_not_do(images, tmp_path):
     folder, pixels = images
-    from matplotlib.image import imsave
-
+    image_module = pytest.importorskip("PIL.Image")
     with pytest.raises(ValueError, match="target and task are fixed"):
         load_and_split_dataset(folder, target="cats")
-    imsave(folder / "dogs" / "small.png", pixels[0, :4])
+    image_module.fromarray(pixels[0, :4]).save(folder / "dogs" / "small.png")
     with pytest.raises(ValueError, match=r"small\.png: 4 x 4 pixels, others have 5 x 4"):
         load_and_split_dataset(folder)
     (folder / "dogs" / "small.png").write_bytes(b"\x89PNG, but no")
@@ -472,5 +471,5 @@ def test_folders_that_will_not_do(images, tmp_path):
     with pytest.raises(ValueError, match=r"birds: there is no image here; known are \.png"):
         load_and_split_dataset(folder)
     (tmp_path / "none").mkdir()
-    with pytest.raises(ValueError, match="has a subfolder for each class; this one has none"):
+    with pytest.raises(ValueError, match="this one has none"):
         load_and_split_dataset(tmp_path / "none")

@@ -8,11 +8,13 @@
 """
 
 from . import transforms
+from .cifar10 import load_cifar10
 from .collate import default_collate
 from .dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
 from .digits import load_digits
 from .download import DownloadError
 from .embedded import load_diabetes, load_tumour
+from .images import load_images
 from .load import load_and_split_dataset
 from .loader import DataLoader
 from .mnist import load_fashion_mnist, load_mnist
@@ -25,6 +27,6 @@ from .tables import TextDataset
 __all__ = [
     "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "DownloadError", "IterableDataset", "PixelDataset",
     "RandomSampler", "SequentialSampler", "Splits", "Subset", "TensorDataset", "TextDataset", "WeightedRandomSampler",
-    "default_collate", "load_and_split_dataset", "load_diabetes", "load_digits", "load_fashion_mnist", "load_mnist",
-    "load_tumour", "permutation", "random_split", "transforms",
+    "default_collate", "load_and_split_dataset", "load_cifar10", "load_diabetes", "load_digits", "load_fashion_mnist",
+    "load_images", "load_mnist", "load_tumour", "permutation", "random_split", "transforms",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 from ..backend import Array
 from .dataset import TensorDataset
 from .idx import read_idx
-from .image_files import read_image_folder
+from .image_files import Size, read_images
 from .pixels import PixelDataset
 from .sampling import Indices
 from .splits import CLASSIFICATION, REGRESSION, Splits
@@ -88,13 +88,13 @@ def split_idx(path: Path, splits: Sequence[int] | Sequence[float], seed: int, fl
     return Splits(subsets(dataset, parts), path, "idx", CLASSIFICATION, labels_path.name, classes, notes=notes)
 
 
-def split_images(path: Path, splits: Sequence[int] | Sequence[float], seed: int, flatten: bool) -> Splits:
-    """A folder with a subfolder of images for each class."""
-    images, labels, classes = read_image_folder(path)
-    parts = split_rows(len(images), splits, seed)
-    dataset = PixelDataset(images, labels, flatten)
-    notes = (_image_note(dataset), class_note("subfolder", classes))
-    return Splits(subsets(dataset, parts), path, "images", CLASSIFICATION, "subfolder", classes, notes=notes)
+def split_images(path: Path, splits: Sequence[int] | Sequence[float], seed: int, flatten: bool, size: Size) -> Splits:
+    """A folder or archive with a subfolder of images for each class."""
+    found = read_images(path, size=size)
+    parts = split_rows(len(found.images), splits, seed)
+    dataset = PixelDataset(found.images, found.labels, flatten, classes=found.classes)
+    notes = (_image_note(dataset), class_note("subfolder", found.classes))
+    return Splits(subsets(dataset, parts), path, "images", CLASSIFICATION, "subfolder", found.classes, notes=notes)
 
 
 def _read_npz(path: Path) -> dict[str, Array]:

@@ -27,6 +27,19 @@ def cache_dir() -> Path:
     return Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyengine"
 
 
+def places(name: str, data_dir: str | Path | None) -> list[Path]:
+    """The folders where the files of the data set `name` may be: below or in `data_dir`; without one, below
+    `PYENGINE_DATA` and where downloads are kept.
+
+    >>> places("mnist", "/data")
+    [PosixPath('/data/mnist'), PosixPath('/data')]
+    """
+    if data_dir is not None:
+        return [Path(data_dir) / name, Path(data_dir)]
+    set_by_user = os.environ.get("PYENGINE_DATA")
+    return [*([Path(set_by_user) / name] if set_by_user else []), cache_dir() / name]
+
+
 def download(url: str, known_hash: str, folder: str | Path) -> Path:
     """The file at `url`, from `folder` where it is there already with this hash, otherwise fetched into it.
 

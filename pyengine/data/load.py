@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from .archives import is_archive
 from .arrays import split_idx, split_images, split_npz
 from .splits import REGRESSION, Splits
 from .table_file import read_table
@@ -24,6 +25,7 @@ def load_and_split_dataset(
     normalize: bool = True,
     scale_target: bool = False,
     flatten: bool = True,
+    size: tuple[int, int] | None = None,
 ) -> Splits:
     """Read a data set from a file or folder, split it at random, and make inputs and targets of it.
 
@@ -32,7 +34,8 @@ def load_and_split_dataset(
              .npz           an array of inputs and one of targets, named x and y, images and labels, features and
                             targets, or the like. Numbers are normalised; images of bytes are divided by their maximum
              …-idx3-ubyte   images in MNIST's format (or .idx; with or without .gz), with their labels beside them
-             a folder       with a subfolder of images (.png, .jpg, .bmp) for each class
+             a folder       with a subfolder of images (.png, .jpg, .bmp) for each class; or such a folder in an
+                            archive (.zip, .tar, .tar.gz, .tar.xz); needs Pillow. See `load_images`, too
     splits   fractions that add up to 1, or numbers of samples; the first part is the training part
     target   the column, or the array in an .npz file, to predict; by default the last, or the one with such a name
     seed     the same seed gives the same parts
@@ -42,6 +45,7 @@ def load_and_split_dataset(
     normalize     to mean 0 and standard deviation 1, in the training rows; the same shift and scale for all rows
     scale_target  do so with the target of regression; `target_scale` of the result leads back
     flatten       images of shape (channels · height · width,), for linear layers, not (channels, height, width)
+    size          (height, width) that the images of a folder or archive are brought to; without it they must be of one
 
     For tables only:
 
@@ -51,7 +55,8 @@ def load_and_split_dataset(
                   kind of its own in one of words. A missing target is always refused
 
     Whatever is learned of the data (means, medians, kinds) is learned of the training rows alone.
-    FileNotFoundError, KeyError for a column that is not there, and ValueError, with file and line, for the rest.
+    FileNotFoundError, KeyError for a column that is not there, and ValueError, with file and line, for the rest;
+    ModuleNotFoundError for images without Pillow.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -69,6 +74,8 @@ def load_and_split_dataset(
     options = TableOptions(target, task, tuple(categorical), tuple(ignore), missing, normalize, scale_target)
     options.check()
     kind = _kind_of(path)
+    if size is not None and kind != "images":
+        raise ValueError(f"load_and_split_dataset: size is for folders and archives of images; {path} is neither")
     if kind == "table":
         return split_table(read_table(path), splits, seed, options)
     if categorical or ignore or missing != "refuse":
@@ -77,12 +84,14 @@ def load_and_split_dataset(
         return split_npz(path, splits, seed, target, task, normalize, scale_target, flatten)
     if target is not None or task == REGRESSION:
         raise ValueError(f"load_and_split_dataset: {path} holds images with classes; target and task are fixed")
-    return (split_idx if kind == "idx" else split_images)(path, splits, seed, flatten)
+    if kind == "idx":
+        return split_idx(path, splits, seed, flatten)
+    return split_images(path, splits, seed, flatten, size)
 
 
 def _kind_of(path: Path) -> str:
     name = path.name.lower()
-    if path.is_dir():
+    if path.is_dir() or is_archive(path):
         return "images"
     if path.suffix.lower() in TABLES:
         return "table"
@@ -92,5 +101,5 @@ def _kind_of(path: Path) -> str:
         return "idx"
     raise ValueError(
         f"load_and_split_dataset: {path} is of no kind that is known; known are {', '.join(TABLES)}, .npz, IDX (names "
-        f"like train-images-idx3-ubyte.gz, or .idx) and folders with a subfolder of images for each class"
+        f"like train-images-idx3-ubyte.gz, or .idx), and folders or archives with a subfolder of images for each class"
     )

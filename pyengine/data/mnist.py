@@ -1,16 +1,14 @@
 """MNIST and Fashion-MNIST: 60,000 + 10,000 images of 28 x 28 pixels in ten classes."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from .download import cache_dir, download
+from .download import cache_dir, download, places
 from .idx import read_idx
 from .pixels import PixelDataset
 
 PARTS = ("train", "t10k")
 SIZES = {"train": 60_000, "t10k": 10_000}
-CLASSES = 10
 
 
 @dataclass(frozen=True)
@@ -19,12 +17,14 @@ class _Source:
 
     name: str
     url: str
+    classes: tuple[str, ...]
     hashes: dict[str, str]
 
 
 MNIST = _Source(
     "mnist",
     "http://yann.lecun.com/exdb/mnist/",
+    tuple("0123456789"),
     {
         "train-images-idx3-ubyte.gz": "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
         "train-labels-idx1-ubyte.gz": "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
@@ -35,6 +35,7 @@ MNIST = _Source(
 FASHION = _Source(
     "fashion-mnist",
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
     {  # the hashes that its page gives
         "train-images-idx3-ubyte.gz": "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
         "train-labels-idx1-ubyte.gz": "md5:25c81989df183df01b3e8a0aad5dffbe",
@@ -89,19 +90,13 @@ def _load(
     source: _Source, data_dir: str | Path | None, flatten: bool, url: str | None
 ) -> tuple[PixelDataset, PixelDataset]:
     folder = _find(source, data_dir) or _download(source, url or source.url)
-    train, test = (_read_part(folder, part, flatten) for part in PARTS)
+    train, test = (_read_part(folder, part, flatten, source.classes) for part in PARTS)
     return train, test
 
 
 def _find(source: _Source, data_dir: str | Path | None) -> Path | None:
     """The first folder that has all files; None where none has and none was named."""
-    if data_dir is not None:
-        places = [Path(data_dir) / source.name, Path(data_dir)]
-    else:
-        set_by_user = os.environ.get("PYENGINE_DATA")
-        places = [Path(set_by_user) / source.name] if set_by_user else []
-        places.append(cache_dir() / source.name)
-    for place in places:
+    for place in places(source.name, data_dir):
         if all(_file(place, name) for name in source.hashes):
             return place
     if data_dir is not None:
@@ -124,7 +119,7 @@ def _download(source: _Source, url: str) -> Path:
     return folder
 
 
-def _read_part(folder: Path, part: str, flatten: bool) -> PixelDataset:
+def _read_part(folder: Path, part: str, flatten: bool, classes: tuple[str, ...]) -> PixelDataset:
     paths = [_file(folder, f"{part}-{kind}-ubyte.gz") for kind in ("images-idx3", "labels-idx1")]
     arrays = []
     for path, shape in zip(paths, ((SIZES[part], 28, 28), (SIZES[part],)), strict=True):
@@ -134,6 +129,6 @@ def _read_part(folder: Path, part: str, flatten: bool) -> PixelDataset:
             raise ValueError(f"{path}: {array.dtype} of shape {list(array.shape)}; it must be uint8 {list(shape)}")
         arrays.append(array)
     images, labels = arrays
-    if labels.max() >= CLASSES:
-        raise ValueError(f"{paths[1]}: a label is {labels.max()}; labels go from 0 to {CLASSES - 1}")
-    return PixelDataset(images, labels, flatten)
+    if labels.max() >= len(classes):
+        raise ValueError(f"{paths[1]}: a label is {labels.max()}; labels go from 0 to {len(classes) - 1}")
+    return PixelDataset(images, labels, flatten, classes=classes)

@@ -1,5 +1,6 @@
 """Images kept as bytes, made into float32 batch by batch: a quarter of the memory."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ class PixelDataset:
     flatten  samples of shape (channels · height · width,), for linear layers; otherwise (channels, height, width)
     white    the byte that becomes 1
     device   where the batches are
+    classes  the names of the classes, in the order of their numbers, where they have some
     ValueError for images of another dtype or shape, and for labels that are not one for each.
 
     >>> dataset = PixelDataset(np.full((3, 2, 2), 51, np.uint8), np.arange(3))
@@ -28,7 +30,13 @@ class PixelDataset:
     """
 
     def __init__(
-        self, images: Array, labels: Array, flatten: bool = True, white: int = 255, device: str = "cpu"
+        self,
+        images: Array,
+        labels: Array,
+        flatten: bool = True,
+        white: int = 255,
+        device: str = "cpu",
+        classes: Sequence[str] = (),
     ) -> None:
         images, labels = np.asarray(images), np.asarray(labels)
         if images.dtype != np.uint8 or images.ndim not in (3, 4):
@@ -40,6 +48,7 @@ class PixelDataset:
         self.flatten = flatten
         self.white = np.float32(white)
         self.device = find_device(device)
+        self.classes = tuple(classes)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -61,4 +70,4 @@ class PixelDataset:
 
     def to(self, device: str) -> "PixelDataset":
         """The same images, with batches on another device."""
-        return PixelDataset(self.images, self.labels, self.flatten, int(self.white), device)
+        return PixelDataset(self.images, self.labels, self.flatten, int(self.white), device, self.classes)
