@@ -59,12 +59,12 @@ inline Vec<T> max_of(const T* x, int64_t n) {
 template <bool kStore, class T>
 inline Vec<T> exp_and_sum(const T* x, T* y, int64_t n, Vec<T> shift) {
   constexpr int W = kLanes<T>;
-  const Vec<T> tail = math::exp_nonpositive(load(x + n - W) - shift);
+  const Vec<T> tail = math::exp_flushed(load(x + n - W) - shift);
   Vec<T> sum = select(lane_numbers<T>() >= static_cast<T>(W - n % W), tail, Vec<T>{}), other{};
   int64_t i = 0;
   for (; i + 2 * W <= n; i += 2 * W) {
     __builtin_prefetch(x + n + i);
-    const Vec<T> e = math::exp_nonpositive(load(x + i) - shift), f = math::exp_nonpositive(load(x + i + W) - shift);
+    const Vec<T> e = math::exp_flushed(load(x + i) - shift), f = math::exp_flushed(load(x + i + W) - shift);
     if constexpr (kStore) {
       store(y + i, e);
       store(y + i + W, f);
@@ -73,7 +73,7 @@ inline Vec<T> exp_and_sum(const T* x, T* y, int64_t n, Vec<T> shift) {
     other += f;
   }
   if (i + W <= n) {
-    const Vec<T> e = math::exp_nonpositive(load(x + i) - shift);
+    const Vec<T> e = math::exp_flushed(load(x + i) - shift);
     if constexpr (kStore) store(y + i, e);
     sum += e;
   }
@@ -118,7 +118,7 @@ inline RowSum<T> sum_exp_row(const T* x, T* y, int64_t n, T* maxima) {
     if (chunk_count(n) == 1) return {top, sum};
     maxima[c] = first_lane<T>(top);
     const Vec<T> max = select(top > row.max, top, row.max);
-    const Vec<T> before = row.sum * math::exp_nonpositive(row.max - max), now = sum * math::exp_nonpositive(top - max);
+    const Vec<T> before = row.sum * math::exp_flushed(row.max - max), now = sum * math::exp_flushed(top - max);
     row = {max, c == 0 ? sum : before + now};
   }
   return row;
@@ -130,7 +130,7 @@ inline void scale_row(T* y, int64_t n, const RowSum<T>& row, const T* maxima, Ve
   if (chunk_count(n) == 1) return scale(y, n, factor);
   for (int64_t c = 0; c < chunk_count(n); ++c) {
     const auto [begin, size] = chunk_of(n, c);
-    scale<T>(y + begin, size, math::exp_nonpositive(splat(maxima[c]) - row.max) * factor);
+    scale<T>(y + begin, size, math::exp_flushed(splat(maxima[c]) - row.max) * factor);
   }
 }
 

@@ -37,7 +37,7 @@ class RegisterRow {
   // x becomes exp(x - max).
   RowSum<T> sum_exp() {
     const Vec<T> top = max();
-    for (int i = 0; i < NV; ++i) v[i] = math::exp_nonpositive(v[i] - top);
+    for (int i = 0; i < NV; ++i) v[i] = math::exp_flushed(v[i] - top);
     return {top, sum()};
   }
 
@@ -128,7 +128,7 @@ inline RowSum<T> sum_exp_tile(Tile<const T> x, Tile<T> e, int64_t n) {
     max = select(v > max, v, max);
   }
   const Vec<T> sum = sum_in_parts<T>(n, [&](int64_t j) {
-    const Vec<T> v = math::exp_nonpositive(load(x[j]) - max);
+    const Vec<T> v = math::exp_flushed(load(x[j]) - max);
     store(e[j], v);
     return v;
   });

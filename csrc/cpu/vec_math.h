@@ -7,8 +7,8 @@
 // result over the reduced interval, before they are rounded to T; tools/minimax.py makes them. Special values need no
 // branch: NaN, the infinities, zeros and subnormals come out as IEEE 754 recommends.
 //
-// Errors stay below 0.95 ulp for exp (1.25 without FMA), 1.8 for expm1, 0.85 for log, 0.9 for log1p: see
-// csrc/check/accuracy.cpp.
+// Errors stay below 0.95 ulp for exp and exp_flushed (1.25 without FMA), 1.8 for expm1, 0.85 for log, 0.9 for log1p:
+// see csrc/check/accuracy.cpp.
 #pragma once
 
 #include <limits>
@@ -52,7 +52,7 @@ struct ExpLog;
 
 template <>
 struct ExpLog<float> {
-  static constexpr float kHigh = 89.0f, kLow = -104.0f;
+  static constexpr float kHigh = 89.0f, kLow = -104.0f, kSmallestNormal = -0x1.5d589ep+6f;  // ln 2^-126
   static constexpr float kUnscale = 0x1p-64f;
   static constexpr float kLn2High = 0x1.62e4p-1f, kLn2Low = 0x1.7f7d1cp-20f;
   // (exp(r) - 1 - r) / r^2
@@ -63,7 +63,7 @@ struct ExpLog<float> {
 
 template <>
 struct ExpLog<double> {
-  static constexpr double kHigh = 710.0, kLow = -746.0;
+  static constexpr double kHigh = 710.0, kLow = -746.0, kSmallestNormal = -0x1.6232bdd7abcd2p+9;  // ln 2^-1022
   static constexpr double kUnscale = 0x1p-512;
   static constexpr double kLn2High = 0x1.62e42fefa4p-1, kLn2Low = -0x1.8432a1b0e2634p-43;
   static constexpr double kExp[] = {
@@ -149,6 +149,16 @@ inline Vec<T> exp_lanes(Vec<T> x) {
   return select(x < C::kLow, Vec<T>{}, y);
 }
 
+// exp(x) for x <= 80 or NaN, with 0 instead of a subnormal result: one step of scaling is enough.
+template <class T>
+inline Vec<T> exp_flushed_lanes(Vec<T> x) {
+  using C = ExpLog<T>;
+  const auto [shifted, r, unused] = reduce_exponent<T, FloatFormat<T>::kBias>(x);
+  const Vec<T> p = (polynomial<T>(r, C::kExp) * r + T(1)) * r + T(1);
+  const Vec<T> y = p * from_bits<T>(bits_of<T>(shifted) << FloatFormat<T>::kMantissa);
+  return select(x < C::kSmallestNormal, Vec<T>{}, y);
+}
+
 // exp(x) - 1 without the cancellation: 2^n · (exp(r) - 1) + (2^n - 1), and no rounding where n = 0.
 template <class T>
 inline Vec<T> expm1_lanes(Vec<T> x) {
@@ -214,6 +224,8 @@ inline Vec<float> exp(Vec<float> x) { return exp_lanes<float, false>(x); }
 inline Vec<double> exp(Vec<double> x) { return exp_lanes<double, false>(x); }
 inline Vec<float> exp_nonpositive(Vec<float> x) { return exp_lanes<float, true>(x); }
 inline Vec<double> exp_nonpositive(Vec<double> x) { return exp_lanes<double, true>(x); }
+inline Vec<float> exp_flushed(Vec<float> x) { return exp_flushed_lanes<float>(x); }
+inline Vec<double> exp_flushed(Vec<double> x) { return exp_flushed_lanes<double>(x); }
 inline Vec<float> expm1(Vec<float> x) { return expm1_lanes<float>(x); }
 inline Vec<double> expm1(Vec<double> x) { return expm1_lanes<double>(x); }
 inline Vec<float> log(Vec<float> x) { return log_lanes<float, false>(x, x); }
