@@ -9,6 +9,7 @@
 
 #include "kernels/activations.h"
 #include "kernels/adam.h"
+#include "kernels/avg_pool.h"
 #include "kernels/choose.h"
 #include "kernels/clip.h"
 #include "kernels/compare.h"
@@ -25,6 +26,7 @@
 #include "kernels/log_softmax.h"
 #include "kernels/losses.h"
 #include "kernels/matmul.h"
+#include "kernels/max_pool.h"
 #include "kernels/moments.h"
 #include "kernels/power.h"
 #include "kernels/quotient.h"
@@ -54,6 +56,8 @@ void for_each_kernel(Visitor&& visit) {
   for_each_cross_entropy_rows_kernel(visit);
   for_each_losses_kernel(visit);
   for_each_layer_norm_kernel(visit);
+  for_each_max_pool_kernel(visit);
+  for_each_avg_pool_kernel(visit);
   for_each_random_kernel(visit);
   for_each_sgd_kernel(visit);
   for_each_adam_kernel(visit);

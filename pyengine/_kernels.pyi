@@ -2,6 +2,7 @@
 # Written by tools/stubs.py
 from .reference.activations import *
 from .reference.adam import *
+from .reference.avg_pool import *
 from .reference.choose import *
 from .reference.clip import *
 from .reference.compare import *
@@ -18,6 +19,7 @@ from .reference.layer_norm import *
 from .reference.log_softmax import *
 from .reference.losses import *
 from .reference.matmul import *
+from .reference.max_pool import *
 from .reference.moments import *
 from .reference.power import *
 from .reference.quotient import *

@@ -31,6 +31,17 @@ inline void store_interleaved(T* p, Vec<T> a, Vec<T> b) {
   store(p + W, interleave<W / 2>(a, b, std::make_index_sequence<W>{}));
 }
 
+template <int kStart, class V, size_t... J>
+inline V every_second(V a, V b, std::index_sequence<J...>) {
+  return __builtin_shufflevector(a, b, (2 * J + kStart)...);
+}
+
+// Elements kStart, kStart + 2, … of a, b: the inverse of interleaving.
+template <class T, int kStart>
+inline Vec<T> every_second(Vec<T> a, Vec<T> b) {
+  return every_second<kStart>(a, b, std::make_index_sequence<kLanes<T>>{});
+}
+
 // The sum of all lanes, in each of them: halves, then quarters, …, so the order is a fixed tree.
 template <class T, int D = kLanes<T> / 2>
 inline Vec<T> sum_everywhere(Vec<T> v) {

@@ -2,6 +2,7 @@
 
 from . import (
     activations,
+    avg_pool,
     choose,
     compare,
     copy,
@@ -17,6 +18,7 @@ from . import (
     log_softmax,
     losses,
     matmul,
+    max_pool,
     moments,
     power,
     quotient,
@@ -46,6 +48,8 @@ OPS: dict[str, Op] = {
         cross_entropy_rows,
         losses,
         layer_norm,
+        max_pool,
+        avg_pool,
         index,
         join,
         sort,
