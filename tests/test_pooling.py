@@ -1,4 +1,4 @@
-"""Layers of images as torch has them: their geometry, their errors, what they keep."""
+"""Pooling layers as torch has them: their geometry, their errors, whom the gradient goes to."""
 
 import numpy as np
 import pytest
