@@ -2,12 +2,13 @@
 
 import json
 import math
+import time
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from pyengine.bench import kernels, measure, peers, report, run, timing, training
+from pyengine.bench import busy, kernels, measure, peers, report, run, timing, training
 from pyengine.bench.task import Task
 from pyengine.bench.timing import median_interval, others_running, take_turns
 from pyengine.cli import app
@@ -17,6 +18,7 @@ def row(**changes):
     found = {
         "group": "rows",
         "name": "sum 4x4",
+        "kernel": "sum",
         "flops": 16,
         "bytes": 64,
         "seconds": {"pyengine": 1e-6, "numpy": 2e-6},
@@ -204,6 +206,22 @@ def test_tables() -> None:
     assert "| sum 4x4 | 1.00 µs | 0.1 GB/s | 50 % | 2.00 (1.90–2.10) |" in text
     assert list(report.geometric_means(RESULT["rows"])) == [("rows", "numpy", pytest.approx(2.0), 1)]
     assert report.width(report.table(RESULT)) > 40
+    assert "sum 4x4" not in report.markdown(RESULT, {"mean"})
+    assert "| rows | 2.00 |" in report.summary([RESULT])
+
+
+def test_time_on_busy_cores_is_a_column_and_has_a_limit() -> None:
+    assert report.cells(row(busy=2.04), ["numpy"])[-1] == "2.0 ×"
+    assert report.columns([row(busy=2.04)])[-1] == "on busy cores"
+    assert run.complaints([row(busy=2.04)]) == []
+    assert "4.5 times as long" in run.complaints([row(busy=4.5)])[0]
+
+
+def test_busy_cores_slow_everything_down() -> None:
+    with busy.busy_cores():
+        time.sleep(0.2)  # until the count of runnable tasks has them all
+        assert others_running() >= 1
+    assert busy.slowdown(lambda: sum(range(1000))) > 0.5
 
 
 def test_documents_are_rewritten_between_markers(tmp_path) -> None:

@@ -6,7 +6,9 @@ Prints one JSON object per line: first the settings, then each row as soon as it
 import argparse
 import gc
 import json
+import subprocess
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import numpy as np
 from .. import get_num_threads, roof, set_num_threads
 from ..train import environment
 from . import kernels, training
+from .busy import slowdown
 from .peers import NAMES, Peer, find
 from .task import Spec, Task
 from .timing import median_interval, take_turns
@@ -27,14 +30,21 @@ def all_specs() -> list[Spec]:
     return sorted(found, key=lambda spec: GROUPS.index(spec.group))
 
 
-def measure(asked: Sequence[str], against: Sequence[str], threads: int, rounds: int) -> Iterator[dict[str, Any]]:
-    """The settings, then the rows that were asked for."""
+def measure(
+    asked: Sequence[str], against: Sequence[str], threads: int, rounds: int, busy: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The settings, then the rows that were asked for; with `busy` also how much slower each is on busy cores."""
     set_num_threads(threads)
     peers = {name: peer for name in against if (peer := find(name, threads)) is not None}
     yield settings(peers, threads)
     for spec in all_specs():
         if spec.matches(asked):
-            yield row(spec.make(peers), rounds)
+            task = spec.make(peers)
+            record = {"kernel": spec.kernel, **row(task, rounds)}
+            if busy:
+                record["busy"] = slowdown(task.ours)
+            yield record
+            del task
             gc.collect()
 
 
@@ -43,11 +53,22 @@ def settings(peers: dict[str, Peer], threads: int) -> dict[str, Any]:
     limit = roof.roof()
     return {
         **environment.describe(),
+        "commit": _commit(),
         "threads": threads,
         "peers": {name: {"version": peer.version(), "uses": _uses(peer)} for name, peer in peers.items()},
         "roof_gflops": limit.flops / 1e9,
         "roof_paces": [[size, pace / 1e9] for size, pace in limit.paces],
     }
+
+
+def _commit() -> str | None:
+    """Of the checkout that this package is used from, "-dirty" behind it where files were changed; else None."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (a fixed command)
+    except OSError:  # no git
+        return None
+    return found.stdout.strip() or None
 
 
 def _uses(peer: Peer) -> str:
@@ -94,9 +115,10 @@ def main() -> None:
     parser.add_argument("--against", default=",".join(NAMES))
     parser.add_argument("--threads", type=int, default=get_num_threads())
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--busy", action="store_true")
     arguments = parser.parse_args()
     against = [name for name in arguments.against.split(",") if name]
-    for record in measure(arguments.asked, against, arguments.threads, arguments.rounds):
+    for record in measure(arguments.asked, against, arguments.threads, arguments.rounds, arguments.busy):
         print(json.dumps(record), flush=True)
 
 

@@ -1,7 +1,7 @@
 """Tables: for the terminal, and in documents, rewritten between two markers from committed results."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,15 @@ def cells(row: Record, peers: Sequence[str]) -> list[str]:
     for peer in peers:
         middle, low, high = row["ratios"].get(peer, (math.nan,) * 3)
         found.append("–" if math.isnan(middle) else f"{middle:.2f} ({low:.2f}–{high:.2f})")
+    if "busy" in row:
+        found.append(f"{row['busy']:.1f} ×")
     return found
+
+
+def columns(rows: Sequence[Record]) -> list[str]:
+    """The headings above `cells`."""
+    busy = ["on busy cores"] if any("busy" in row for row in rows) else []
+    return ["", "time", "rate", "of the roof", *(f"× {peer}" for peer in peer_names(rows)), *busy]
 
 
 def duration(seconds: float) -> str:
@@ -56,13 +64,13 @@ def geometric_means(rows: Sequence[Record]) -> Iterator[tuple[str, str, float, i
                 yield group, peer, math.exp(sum(map(math.log, ratios)) / len(ratios)), len(ratios)
 
 
-def heading(settings: Record) -> str:
-    """One line of what the figures depend on."""
+def heading(settings: Record, how: bool = True) -> str:
+    """One line of what the figures depend on; without `how` the peers were started, where it is said elsewhere."""
     peers = ", ".join(f"{name} {peer['version']} ({peer['uses']})" for name, peer in settings["peers"].items())
-    how = {"installed": "peers as installed", "best": "peers at their best: heap retained"}[settings["mode"]]
+    mode = {"installed": "; peers as installed", "best": "; peers at their best: heap retained"}[settings["mode"]]
     return (
         f"{settings['cpu']}, {settings['isa']}, {settings['threads']} threads, "
-        f"peak {settings['roof_gflops']:.0f} GFLOP/s; {how}; {peers or 'no peers'}"
+        f"peak {settings['roof_gflops']:.0f} GFLOP/s{mode if how else ''}; {peers or 'no peers'}"
     )
 
 
@@ -73,7 +81,7 @@ def table(result: Record) -> "Table":
     rows = result["rows"]
     peers = peer_names(rows)
     made = Table(title=heading(result["settings"]), title_justify="left")
-    for i, name in enumerate(("", "time", "rate", "of the roof", *(f"× {p}" for p in peers))):
+    for i, name in enumerate(columns(rows)):
         made.add_column(name, justify="right" if i else "left", no_wrap=True)
     group = None
     for row in rows:
@@ -91,14 +99,32 @@ def width(made: "Table") -> int:
     return Console(width=1000).measure(made).maximum
 
 
-def markdown(result: Record, groups: Sequence[str] = ()) -> str:
-    """The same as a Markdown table, of some groups or all."""
-    rows = [row for row in result["rows"] if not groups or row["group"] in groups]
+def markdown(result: Record, kernels: Collection[str] | None = None) -> str:
+    """The same as a Markdown table, of the rows of some kernels or all."""
+    rows = [row for row in result["rows"] if kernels is None or row["kernel"] in kernels]
     peers = peer_names(rows)
+    headings = columns(rows)
     lines = [f"*{heading(result['settings'])}*", ""]
-    lines += ["| | " + " | ".join(["time", "rate", "of the roof", *(f"× {p}" for p in peers)]) + " |"]
-    lines += ["| --- |" + " ---: |" * (3 + len(peers))]
+    lines += ["|" + "|".join(f" {name} " for name in headings) + "|"]
+    lines += ["| --- |" + " ---: |" * (len(headings) - 1)]
     lines += ["| " + " | ".join(cells(row, peers)) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def summary(results: Sequence[Record]) -> str:
+    """A Markdown table of geometric means: a line for each group, a column for each peer in each of the results."""
+    means = {
+        (group, f"× {peer}, {result['settings']['mode']}"): mean
+        for result in results
+        for group, peer, mean, _ in geometric_means(result["rows"])
+    }
+    groups = list(dict.fromkeys(group for group, _ in means))
+    headings = sorted({heading for _, heading in means})
+    lines = [f"*{heading(results[0]['settings'], how=False)}*", ""]
+    lines += ["| | " + " | ".join(headings) + " |", "| --- |" + " ---: |" * len(headings)]
+    for group in groups:
+        found = [means.get((group, name)) for name in headings]
+        lines.append(f"| {group} | " + " | ".join("–" if m is None else f"{m:.2f}" for m in found) + " |")
     return "\n".join(lines)
 
 

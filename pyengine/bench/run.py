@@ -37,6 +37,7 @@ def run(
     threads: int,
     rounds: int,
     mode: str,
+    busy: bool = False,
     seen: Callable[[Record], None] = lambda record: None,
 ) -> Record:
     """Measure in a child process; `seen` gets each record as it comes. RuntimeError where the child fails.
@@ -44,7 +45,7 @@ def run(
     The result has "settings" and "rows"; settings["mode"] is the mode.
     """
     command = [sys.executable, "-P", "-m", "pyengine.bench.measure", *asked, "--against", ",".join(against)]
-    command += ["--threads", str(threads), "--rounds", str(rounds)]
+    command += ["--threads", str(threads), "--rounds", str(rounds), *(["--busy"] if busy else [])]
     records: list[Record] = []
     with subprocess.Popen(  # noqa: S603  (this program itself)
         command, stdout=subprocess.PIPE, text=True, env=environment_for(mode, threads)
@@ -60,6 +61,9 @@ def run(
     return {"settings": records[0], "rows": records[1:]}
 
 
+MOST_WHEN_BUSY = 4.0  # times the quiet time, with another program on every core: twice is a fair share
+
+
 def complaints(rows: Sequence[Record]) -> list[str]:
     """What makes a run worthless, in words: wrong results, figures above the roof, a machine that others used.
 
@@ -69,6 +73,8 @@ def complaints(rows: Sequence[Record]) -> list[str]:
     found = []
     for row in rows:
         found += row["wrong"]
+        if row.get("busy", 0.0) > MOST_WHEN_BUSY:
+            found.append(f"{row['name']}: {row['busy']:.1f} times as long while other programs keep all cores busy")
         if row["seconds"]["pyengine"] != row["seconds"]["pyengine"]:
             found.append(f"{row['name']}: other programs used the processor in every round")
         elif row["group"] != "overhead" and row["share"] > 1.05:  # a roof itself is good to some per cent

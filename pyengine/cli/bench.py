@@ -21,6 +21,7 @@ def bench(
         str, machine("Peers as 'installed', at their 'best' (heap retained), or 'both' in turn.")
     ] = "both",
     rounds: Annotated[int, machine("Rounds kept for each row.", min=5)] = 30,
+    busy: Annotated[bool, machine("Also time each with every core kept busy by another program.")] = False,
     json_file: Annotated[Path | None, output("Write all figures there.", "--json")] = None,
     plot: Annotated[Path | None, output("Draw a roofline there, as PNG or SVG.")] = None,
 ) -> None:
@@ -47,7 +48,7 @@ def bench(
     with messages():
         for mode in bench_run.MODES if peers == "both" else [peers]:
             try:
-                results.append(_run(ops or [], names, threads or get_num_threads(), rounds, mode))
+                results.append(_run(ops or [], names, threads or get_num_threads(), rounds, mode, busy))
             except RuntimeError as error:
                 fail(str(error))
         if json_file is not None:
@@ -63,7 +64,7 @@ def bench(
         raise typer.Exit(FAILED)
 
 
-def _run(ops: list[str], against: list[str], threads: int, rounds: int, mode: str) -> dict[str, Any]:
+def _run(ops: list[str], against: list[str], threads: int, rounds: int, mode: str, busy: bool) -> dict[str, Any]:
     from ..bench import report
     from ..bench.run import run
 
@@ -73,7 +74,7 @@ def _run(ops: list[str], against: list[str], threads: int, rounds: int, mode: st
         if terminal.is_terminal:
             terminal.print(f"{record.get('name', ''):60}", end="\r")
 
-    result = run(ops, against, threads, rounds, mode, seen)
+    result = run(ops, against, threads, rounds, mode, busy, seen)
     made = report.table(result)
     terminal.width = max(terminal.width, report.width(made))  # a figure cut off is worse than a long line
     terminal.print(made)

@@ -1,0 +1,59 @@
+"""The figures in README and docs, rewritten from the committed results of the benchmark: no figure is typed by hand.
+
+pyengine bench --busy --json bench/results/zen3.json
+python tools/tables.py            # rewrites what stands between <!-- benchmark --> and <!-- /benchmark -->
+python tools/tables.py --check    # exit code 1 where a document differs from the results
+"""
+
+import importlib
+import json
+import pkgutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pyengine import cases
+from pyengine.bench import report
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "bench/results/zen3.json"
+OPTIMIZERS = {"sgd": {"SGD"}, "adam": {"Adam", "AdamW"}}  # rows of the benchmark that go by the class, not the kernel
+
+
+def families() -> dict[str, set[str]]:
+    """The names of the kernels of each family."""
+    found = {}
+    for module in pkgutil.iter_modules(cases.__path__):
+        kernels = getattr(importlib.import_module(f"pyengine.cases.{module.name}"), "KERNELS", ())
+        found[module.name] = {kernel.name for kernel in kernels} | OPTIMIZERS.get(module.name, set())
+    return found
+
+
+def texts(runs: dict[str, Any]) -> Iterator[tuple[Path, str, str]]:
+    """Document, marker and what belongs there."""
+    yield ROOT / "README.md", "benchmark", report.summary(list(runs.values()))
+    for mode, result in runs.items():
+        yield ROOT / "docs/benchmark.md", mode, report.markdown(result)
+    measured = {row["kernel"] for row in runs["best"]["rows"]}
+    for family, kernels in families().items():
+        if kernels & measured:
+            yield ROOT / f"docs/kernels/{family}.md", "benchmark", report.markdown(runs["best"], kernels)
+
+
+def main() -> int:
+    runs = {run["settings"]["mode"]: run for run in json.loads(RESULTS.read_text())["runs"]}
+    wrong = []
+    for document, marker, text in texts(runs):
+        before = document.read_text()
+        if not report.rewrite(document, marker, text):
+            wrong.append(f"{document.relative_to(ROOT)} has no place for it: <!-- {marker} --> and <!-- /{marker} -->")
+        elif "--check" in sys.argv and document.read_text() != before:
+            document.write_text(before)
+            wrong.append(f"{document.relative_to(ROOT)} differs from {RESULTS.relative_to(ROOT)}")
+    print("\n".join(wrong) or "the documents say what was measured")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
