@@ -13,6 +13,7 @@
 #include "kernels/choose.h"
 #include "kernels/clip.h"
 #include "kernels/compare.h"
+#include "kernels/conv2d.h"
 #include "kernels/copy.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/cross_entropy_rows.h"
@@ -50,6 +51,7 @@ void for_each_kernel(Visitor&& visit) {
   for_each_cumsum_kernel(visit);
   for_each_moments_kernel(visit);
   for_each_matmul_kernel(visit);
+  for_each_conv2d_kernel(visit);
   for_each_softmax_kernel(visit);
   for_each_log_softmax_kernel(visit);
   for_each_cross_entropy_kernel(visit);

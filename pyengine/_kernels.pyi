@@ -6,6 +6,7 @@ from .reference.avg_pool import *
 from .reference.choose import *
 from .reference.clip import *
 from .reference.compare import *
+from .reference.conv2d import *
 from .reference.copy import *
 from .reference.cross_entropy import *
 from .reference.cross_entropy_rows import *

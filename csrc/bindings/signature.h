@@ -74,6 +74,7 @@ class Signature {
     if (text == "None") return Py_None;
     if (text == "True") return Py_True;
     if (text == "False") return Py_False;
+    if (text.find_first_not_of("0123456789") == std::string::npos) return PyLong_FromLong(std::stol(text));
     return PyFloat_FromDouble(std::stod(text));
   }
 

@@ -152,6 +152,17 @@ struct Slot<bool> : PlainSlot<bool> {
 };
 
 template <>
+struct Slot<int64_t> : PlainSlot<int64_t> {
+  const char* parse(PyObject* object) {
+    if (!PyIndex_Check(object)) return "an int";
+    stored = PyNumber_AsSsize_t(object, PyExc_OverflowError);
+    if (stored != -1 || !PyErr_Occurred()) return nullptr;
+    PyErr_Clear();
+    return "an int of 64 bits";
+  }
+};
+
+template <>
 struct Slot<double> : PlainSlot<double> {
   const char* parse(PyObject* object) {
     stored = PyFloat_AsDouble(object);

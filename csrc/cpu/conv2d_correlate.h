@@ -1,0 +1,195 @@
+// A correlation (conv2d_geometry.h), band by band: the forward pass, and the gradient of the input.
+//
+// From the outside: tasks are an image, a group of channels, a band of rows and some panels of output channels, side by
+// side on the threads. A task copies its band (conv2d_image.h), which then stays in L2, and takes panel by panel:
+// blocks of kSteps steps, whose weights stay in L1 while all tiles of the band pass them. Each result is summed in the
+// order of the steps, by one thread, however the work is cut.
+#pragma once
+
+#include <algorithm>
+
+#include "core/memory.h"
+#include "core/parallel.h"
+#include "cpu/conv2d_image.h"
+#include "cpu/conv2d_pack.h"
+#include "cpu/conv2d_store.h"
+#include "cpu/conv2d_tile.h"
+
+namespace pe::conv {
+
+inline constexpr int64_t kTaskFlops = 1 << 20;    // about 10 µs of work: what a task must hold to be worth handing over
+inline constexpr int64_t kTasks = 16;             // so many are wanted, where there is work for them
+inline constexpr int64_t kBandBytes = 320 << 10;  // of a copied band
+inline constexpr int64_t kSteps = 192;            // of a panel of weights in L1: 12 KiB
+inline constexpr int64_t kBlockPixels = 192;      // a block of sums in L1, where the weights stay there anyhow
+
+// How many rows of results a band has.
+template <class T>
+int64_t band_rows(const Correlation<T>& x) {
+  const Band one(x.out.size, x.taps, x.tap_count, x.step, 1, sizeof(T));
+  const Band two(x.out.size, x.taps, x.tap_count, x.step, 2, sizeof(T));
+  const int64_t channels = std::max<int64_t>(x.in_channels, 1), item = sizeof(T);
+  const int64_t more = std::max<int64_t>(1, (two.plane - one.plane) * channels * item);
+  const int64_t most = 1 + std::max<int64_t>(0, kBandBytes - one.plane * channels * item) / more;
+  int64_t bands = ceil_div(x.out.size.h, most);
+  // More of them, where else there would be too few tasks.
+  const int64_t wanted = std::clamp<int64_t>(x.flops() / kTaskFlops, 1, kTasks);
+  const int64_t others = x.images * x.groups * ceil_div(x.out_channels, kPanel<T>);
+  bands = std::clamp<int64_t>(ceil_div(wanted, std::max<int64_t>(others, 1)), bands,
+                              std::max<int64_t>(bands, x.out.size.h));
+  return ceil_div(x.out.size.h, bands);
+}
+
+template <class T>
+class Correlator {
+ public:
+  explicit Correlator(const Correlation<T>& correlation)
+      : x_(correlation),
+        band_(x_.out.size, x_.taps, x_.tap_count, x_.step, band_rows(x_), sizeof(T)),
+        wide_(pixels_are_vectors()),
+        width_(wide_ ? MR : kPanel<T>),
+        panels_(ceil_div(x_.out_channels, width_)),
+        depth_(x_.depth()),
+        weights_(x_.groups * panels_ * width_ * depth_ + kLanes<T>),
+        bias_(panels_ * width_ * x_.groups),
+        offsets_(depth_),
+        pixels_(band_.rows * x_.out.size.w) {}
+
+  void run() {
+    prepare();
+    const int64_t bands = ceil_div(x_.out.size.h, band_.rows), items = x_.images * x_.groups * bands;
+    const int64_t wanted = std::clamp<int64_t>(x_.flops() / kTaskFlops, 1, kTasks);
+    const int64_t parts = std::clamp<int64_t>(wanted / items, 1, panels_);
+    const int64_t grain = std::max<int64_t>(1, kTaskFlops / std::max<int64_t>(1, x_.flops() / (items * parts)));
+    parallel_ranges(items * parts, grain, [&](int64_t begin, int64_t end) {
+      Scratch<T> copy(x_.in_channels * band_.plane), sums(block_pixels() * kPanel<T> + kLanes<T>);
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t part = i % parts, item = i / parts;
+        compute(item / bands / x_.groups, item / bands % x_.groups, item % bands * band_.rows, panels_ * part / parts,
+                panels_ * (part + 1) / parts, copy.data(), sums.data());
+      }
+    });
+  }
+
+ private:
+  // Vectors of pixels pay where a panel of channels would be half empty and a row fills a vector.
+  bool pixels_are_vectors() const {
+    const int64_t padded = ceil_div(x_.out_channels, kPanel<T>) * kPanel<T>;
+    return x_.out.stride.w == 1 && x_.out.size.w >= kLanes<T> && 3 * padded > 4 * x_.out_channels;
+  }
+
+  int64_t block_pixels() const {
+    const int64_t all = band_.rows * x_.out.size.w;
+    return depth_ <= kSteps ? std::min(all, kBlockPixels) : all;
+  }
+
+  void prepare() {
+    for (int64_t c = 0, s = 0; c < x_.in_channels; ++c)
+      for (int64_t t = 0; t < x_.tap_count; ++t) offsets_[s++] = c * band_.plane + band_.offset(x_.taps[t]);
+    for (int64_t y = 0, p = 0; y < band_.rows; ++y)
+      for (int64_t i = 0; i < x_.out.size.w; ++i) pixels_[p++] = y * band_.row_step() + i;
+    const int64_t padded = panels_ * width_;
+    if (x_.bias)
+      for (int64_t o = 0; o < x_.groups * padded; ++o) {
+        const int64_t g = o / padded, i = o % padded;
+        bias_[o] = i < x_.out_channels ? x_.bias[(g * x_.out_channels + i) * x_.bias_stride] : T{};
+      }
+    const bool contiguous = steps_are_contiguous(x_);
+    parallel_ranges(x_.groups * panels_, std::max<int64_t>(1, kTaskFlops / 16 / std::max<int64_t>(1, width_ * depth_)),
+                    [&](int64_t begin, int64_t end) {
+                      for (int64_t i = begin; i < end; ++i) pack(i / panels_, i % panels_, contiguous);
+                    });
+  }
+
+  // A panel for pixel_tile is as wide as it has channels; these are shared out evenly.
+  int64_t first_channel(int64_t panel) const {
+    return wide_ ? x_.out_channels * panel / panels_ : std::min(x_.out_channels, panel * width_);
+  }
+  T* panel_of(int64_t group, int64_t panel) { return weights_.data() + (group * panels_ + panel) * width_ * depth_; }
+  const T* bias_of(int64_t group, int64_t panel) {
+    return x_.bias ? bias_.data() + group * panels_ * width_ + first_channel(panel) : nullptr;
+  }
+
+  void pack(int64_t group, int64_t panel, bool contiguous) {
+    const int64_t first = first_channel(panel), channels = first_channel(panel + 1) - first;
+    pack_panel(x_, x_.weight + group * x_.group_weight + first * x_.out_weight, channels, wide_ ? channels : width_,
+               contiguous, panel_of(group, panel));
+  }
+
+  void compute(int64_t image, int64_t group, int64_t y, int64_t panel, int64_t panel_end, T* copy, T* sums) {
+    const int64_t rows = std::min(band_.rows, x_.out.size.h - y);
+    copy_band(x_.in, x_.in.data + image * x_.in.image + group * x_.in_channels * x_.in.channel, x_.in_channels, band_,
+              y, rows, copy);
+    for (; panel < panel_end; ++panel) {
+      const int64_t first = first_channel(panel), channels = first_channel(panel + 1) - first;
+      Result<T> to{
+          x_.out.data + image * x_.out.image + (group * x_.out_channels + first) * x_.out.channel + y * x_.out.stride.h,
+          x_.out.channel,
+          x_.out.stride,
+          {rows, x_.out.size.w},
+          channels,
+          bias_of(group, panel),
+          x_.relu};
+      if (wide_)
+        by_pixels(panel_of(group, panel), copy, to);
+      else
+        by_channels(panel_of(group, panel), copy, to, sums);
+    }
+  }
+
+  void by_channels(const T* panel, const T* copy, const Result<T>& to, T* sums) {
+    const int64_t all = to.size.area(), block = block_pixels();
+    for (int64_t p = 0; p < all; p += block) {
+      const int64_t count = std::min(block, all - p);
+      int64_t step = 0;
+      do {
+        const int64_t steps = std::min(kSteps, depth_ - step);
+        for_each_tile(count, [&](int64_t begin, int M) {
+          const T* pixel[MR];
+          for (int i = 0; i < M; ++i) pixel[i] = copy + pixels_[p + begin + i];
+          kChannelTiles<T>[static_cast<size_t>(M)](steps, panel + step* kPanel<T>, offsets_.data() + step, pixel,
+                                                   sums + begin* kPanel<T>, step > 0);
+        });
+        step += steps;
+      } while (step < depth_);
+      store_channels(sums, p, count, to);
+    }
+  }
+
+  // The vectors of all rows in turn, the last of a row overlapping its neighbour; as many at once as the tile takes.
+  void by_pixels(const T* weights, const T* copy, const Result<T>& to) {
+    constexpr int64_t L = kLanes<T>;
+    const auto& tiles = kPixelTiles<T>[static_cast<size_t>(to.channels)];
+    const int wide = vectors_of(static_cast<int>(to.channels));
+    const T* vectors[8];
+    T* out[8];
+    int count = 0;
+    const PixelResult<T> result{out, to.channel, to.bias, to.relu};
+    for (int64_t y = 0; y < to.size.h; ++y)
+      for (int64_t i = 0; i < to.size.w; i += L) {
+        const int64_t column = std::min(i, to.size.w - L);
+        vectors[count] = copy + y * band_.row_step() + column;
+        out[count] = to.data + y * to.stride.h + column;
+        if (++count < wide) continue;
+        tiles[1](depth_, weights, offsets_.data(), vectors, result);
+        count = 0;
+      }
+    for (int j = 0; j < count; ++j)
+      tiles[0](depth_, weights, offsets_.data(), vectors + j, {out + j, to.channel, to.bias, to.relu});
+  }
+
+  const Correlation<T>& x_;
+  const Band band_;
+  const bool wide_;
+  const int64_t width_, panels_, depth_;
+  Scratch<T> weights_, bias_;
+  Scratch<int64_t> offsets_, pixels_;
+};
+
+template <class T>
+void correlate(const Correlation<T>& x) {
+  if (x.images * x.groups * x.out_channels * x.out.size.area() == 0) return;
+  Correlator<T>(x).run();
+}
+
+}  // namespace pe::conv
