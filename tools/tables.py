@@ -18,7 +18,11 @@ from pyengine.bench import report
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench/results/zen3.json"
-OPTIMIZERS = {"sgd": {"SGD"}, "adam": {"Adam", "AdamW"}}  # rows of the benchmark that go by the class, not the kernel
+OPTIMIZERS = {
+    "sgd": {"SGD"},
+    "adam": {"Adam", "AdamW"},
+    "rmsprop": {"RMSprop"},
+}  # rows of the benchmark that go by the class, not the kernel
 
 
 def families() -> dict[str, set[str]]:

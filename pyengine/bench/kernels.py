@@ -9,7 +9,7 @@ import numpy as np
 from .. import backend
 from ..backend import Array
 from ..cases import Call, Operand
-from ..cases.case import Shape, Values, nonzero, probabilities, real
+from ..cases.case import Shape, Values, labels, nonzero, probabilities, real
 from ..dtypes import float32
 from ..ops import OPS
 from ..ops import Spec as ArraySpec
@@ -52,6 +52,31 @@ ROWS: dict[str, tuple[Values, ...]] = {
     "layer_norm": (real, nonzero, real),
     "layer_norm_backward": (real, real, nonzero),
 }
+
+
+def _log_probabilities(rng: np.random.Generator, shape: Shape, exact: bool) -> Array:
+    return np.asarray(np.log(probabilities(rng, shape, exact)))
+
+
+# Everything else, at a million numbers: the operands, and the attributes of the call.
+_SQUARE = (1024, 1024)
+_FLAG, _WHOLE = np.dtype(np.bool_), np.dtype(np.int64)
+OTHERS: dict[str, tuple[str, tuple[Operand, ...], dict[str, Any]]] = {
+    "silu": ("elementwise", (Operand(_SQUARE, real),), {}),
+    "sin": ("elementwise", (Operand(_SQUARE, real),), {}),
+    "pow": ("elementwise", (Operand(_SQUARE, probabilities), Operand(_SQUARE, real)), {}),
+    "remainder": ("elementwise", (Operand(_SQUARE, real), Operand(_SQUARE, nonzero)), {}),
+    "floor_divide": ("elementwise", (Operand(_SQUARE, real), Operand(_SQUARE, nonzero)), {}),
+    "where": ("elementwise", (Operand(_SQUARE, labels(2), _FLAG), Operand(_SQUARE, real), Operand(_SQUARE, real)), {}),
+    "lt": ("elementwise", (Operand(_SQUARE, real), Operand(_SQUARE, real)), {}),
+    "huber": ("elementwise", (Operand(_SQUARE, real),), {"delta": 1.0}),
+    "cumsum": ("rows", (Operand(_SQUARE, real),), {}),
+    "var": ("rows", (Operand(_SQUARE, real),), {}),
+    "log_softmax_backward": ("rows", (Operand(_SQUARE, real), Operand(_SQUARE, _log_probabilities)), {}),
+    "sort": ("rows", (Operand(_SQUARE, real),), {"axis": 1}),
+    "topk": ("rows", (Operand(_SQUARE, real),), {"k": 5, "axis": 1}),
+    "gather": ("rows", (Operand(_SQUARE, real), Operand((1024, 512), labels(1024), _WHOLE)), {"axis": 1}),
+}
 ATTRS: dict[str, dict[str, Any]] = {"sum": {"axis": -1}}
 VECTORS = {"layer_norm": (1, 2), "layer_norm_backward": (2,)}  # operands that are one row
 
@@ -66,6 +91,7 @@ def specs() -> list[Spec]:
     for group, table, shapes in (("elementwise", ELEMENTWISE, SQUARES), ("rows", ROWS, (*SQUARES, *NARROW))):
         found += [_same_shape(group, kernel, shape, fills) for kernel, fills in table.items() for shape in shapes]
     found += [_transposed_copy(shape) for shape in SQUARES]
+    found += [_other(kernel) for kernel in OTHERS]
     return [spec for spec in found if hasattr(backend.cpu.kernels, spec.kernel)]
 
 
@@ -109,6 +135,17 @@ def _same_shape(group: str, kernel: str, shape: Shape, fills: tuple[Values, ...]
         )
         units = UNITS * math.sqrt(max(shape) if group == "rows" else 1)
         return kernel_task(group, name, kernel, call.fill(0, float32), peers, call.attrs, units)
+
+    return Spec(group, name, kernel, make)
+
+
+def _other(kernel: str) -> Spec:
+    group, operands, attrs = OTHERS[kernel]
+    name = f"{kernel} {'x'.join(map(str, operands[-1].shape))}"
+
+    def make(peers: dict[str, Peer]) -> Task:
+        units = UNITS * math.sqrt(_SQUARE[-1] if group == "rows" else 1)
+        return kernel_task(group, name, kernel, Call(operands).fill(0, float32), peers, attrs, units)
 
     return Spec(group, name, kernel, make)
 
@@ -180,6 +217,6 @@ def kernel_task(
 
 def _work(kernel: str, operands: Sequence[Array], outs: Sequence[Array], attrs: dict[str, Any]) -> tuple[int, int]:
     """The least number of operations and bytes."""
-    if kernel in OPS:
+    if kernel in OPS and kernel not in OTHERS:
         return OPS[kernel].cost([ArraySpec(o.shape, o.dtype) for o in operands], attrs)
     return max(o.size for o in operands), sum(a.nbytes for a in (*operands, *outs))

@@ -97,6 +97,14 @@ NUMPY: dict[str, Function] = {
     "sqrt": lambda np, a, out: np.sqrt(a, out=out),
     "sum": lambda np, a, out: np.sum(a, axis=-1, out=out),
     "copy": lambda np, a, out: np.copyto(out, a),
+    "sin": lambda np, a, out: np.sin(a, out=out),
+    "pow": lambda np, a, b, out: np.power(a, b, out=out),
+    "remainder": lambda np, a, b, out: np.remainder(a, b, out=out),
+    "floor_divide": lambda np, a, b, out: np.floor_divide(a, b, out=out),
+    "where": lambda np, condition, a, b, out: np.where(condition, a, b),
+    "lt": lambda np, a, b, out: np.less(a, b, out=out),
+    "cumsum": lambda np, a, out: np.cumsum(a, axis=-1, out=out),
+    "gather": lambda np, a, index, out: np.take_along_axis(a, index, axis=1),
     "softmax": _np_softmax,
     "softmax_backward": _np_softmax_backward,
     "layer_norm": _np_layer_norm,
@@ -112,6 +120,13 @@ def _torch_layer_norm_backward(torch: Any, grad: Any, a: Any, weight: Any, out: 
         saved = a.mean_and_rstd = torch.native_layer_norm(a, weight.shape, weight, weight, 1e-5)[1:]
     backward = torch.ops.aten.native_layer_norm_backward
     return backward(grad, a, weight.shape, *saved, weight, weight, [True, True, True])
+
+
+def _zeros_like(torch: Any, a: Any) -> Any:
+    zeros = getattr(a, "zeros", None)
+    if zeros is None:
+        zeros = a.zeros = torch.zeros_like(a)
+    return zeros
 
 
 TORCH: dict[str, Function] = {
@@ -133,6 +148,22 @@ TORCH: dict[str, Function] = {
     "sum": lambda torch, a, out: torch.sum(a, -1, out=out),
     "max": lambda torch, a, out: torch.max(a, -1, out=tuple(out)),
     "copy": lambda torch, a, out: out.copy_(a),
+    "silu": lambda torch, a, out: torch.ops.aten.silu.out(a, out=out),
+    "sin": lambda torch, a, out: torch.sin(a, out=out),
+    "pow": lambda torch, a, b, out: torch.pow(a, b, out=out),
+    "remainder": lambda torch, a, b, out: torch.remainder(a, b, out=out),
+    "floor_divide": lambda torch, a, b, out: torch.floor_divide(a, b, out=out),
+    "where": lambda torch, condition, a, b, out: torch.where(condition, a, b, out=out),
+    "lt": lambda torch, a, b, out: torch.lt(a, b, out=out),
+    "huber": lambda torch, a, out: torch.nn.functional.huber_loss(a, _zeros_like(torch, a), reduction="none"),
+    "cumsum": lambda torch, a, out: torch.cumsum(a, -1, out=out),
+    "var": lambda torch, a, out: torch.var_mean(a, -1),
+    "log_softmax_backward": lambda torch, grad, y, out: torch.ops.aten._log_softmax_backward_data.out(
+        grad, y, -1, y.dtype, out=out
+    ),
+    "sort": lambda torch, a, out: torch.sort(a, dim=1, stable=True, out=tuple(out)),
+    "topk": lambda torch, a, out: torch.topk(a, 5, dim=1, out=tuple(out)),
+    "gather": lambda torch, a, index, out: torch.gather(a, 1, index, out=out),
     "softmax": lambda torch, a, out: torch.softmax(a, -1, out=out),
     "softmax_backward": lambda torch, grad, y, out: torch.ops.aten._softmax_backward_data.out(
         grad, y, -1, y.dtype, grad_input=out

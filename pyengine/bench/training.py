@@ -24,6 +24,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "SGD": {"lr": 0.01, "momentum": 0.9},
     "Adam": {"lr": 1e-3},
     "AdamW": {"lr": 1e-3},
+    "RMSprop": {"lr": 1e-3},
 }
 CHECKED_STEPS = 3
 
@@ -104,7 +105,9 @@ def _loss(rows: int, classes: int) -> Work:
 
 def _update(optimizer: str, sizes: tuple[int, ...]) -> Work:
     def contender(library: Any, array: Callable[[Array], Any], mode: str = "") -> Contender:
-        options = {**OPTIMIZERS[optimizer], **({"fused": True} if mode == "fused" else {})}
+        # the faster of torch's two forms that RMSprop has goes for a fused one
+        fused = {"foreach": True} if optimizer == "RMSprop" else {"fused": True}
+        options = {**OPTIMIZERS[optimizer], **(fused if mode == "fused" else {})}
 
         def fresh() -> tuple[list[Any], Any]:
             rng = np.random.default_rng(0)
@@ -123,7 +126,9 @@ def _update(optimizer: str, sizes: tuple[int, ...]) -> Work:
 
         return made.step, result
 
-    moved = {"SGD": 20, "Adam": 28, "AdamW": 28}[optimizer]  # bytes: parameter, gradient, state; written all but one
+    moved = {"SGD": 20, "Adam": 28, "AdamW": 28, "RMSprop": 20}[
+        optimizer
+    ]  # bytes: parameter, gradient, state; written all but one
     return Work(contender, 12 * sum(sizes), moved * sum(sizes), 1e-5)
 
 
