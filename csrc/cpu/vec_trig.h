@@ -4,7 +4,10 @@
 // four parts, the first three of 33 bits, so that n times each of them is exact while |n| < 2^20 (the reduction of W.
 // J. Cody and W. Waite, "Software Manual for the Elementary Functions", 1980). What the two subtractions round off is
 // kept, so r is good even where x lies next to a multiple of pi/2. Beyond, |x| > 1.6 million, the C library takes over,
-// lane by lane: right, but slow. float computes in double. The polynomials are made by tools/minimax.py.
+// lane by lane: right, but slow. The polynomials are made by tools/minimax.py.
+//
+// float computes in double, whose 29 further bits swallow what is rounded off on the way: three parts of pi/2 and short
+// polynomials are enough.
 #pragma once
 
 #include <cmath>
@@ -25,6 +28,10 @@ inline constexpr double kSin[] = {-0x1.5555555555548p-3, 0x1.111111110f7d0p-7,  
                                   0x1.71de3567d4896p-19, -0x1.ae5e5a9291689p-26, 0x1.5d8fd1fcf0c15p-33};
 inline constexpr double kCos[] = {0x1.555555555554bp-5,   -0x1.6c16c16c14f91p-10, 0x1.a01a019c844f5p-16,
                                   -0x1.27e4f7eac4bc6p-22, 0x1.1ee9d7b4e3f05p-29,  -0x1.8fa49a0861a9fp-37};
+
+// the same for results in float
+inline constexpr double kShortSin[] = {-0x1.555545268a030p-3, 0x1.11073afd14dbbp-7, -0x1.9943e0fc79b65p-13};
+inline constexpr double kShortCos[] = {0x1.55554a115b53fp-5, -0x1.6c0c33a818eddp-10, 0x1.99eb9c48fe81dp-16};
 
 using D = Vec<double>;
 
@@ -56,10 +63,25 @@ template <class F>
   return y;
 }
 
+inline constexpr double kRound = 0x1.8p52;  // leaves no room for a fraction; the last bits of a sum with it are n
+
+// Of the results for n = 0 and n = 1 the one that the quadrant asks for, with its sign; what is too far by the C
+// library.
+template <uint64_t kQuarter>
+inline D choose(D x, D shifted, D sin_r, D cos_r) {
+  const Vec<uint64_t> quadrant = bits_of<double>(shifted) + kQuarter;
+  const D size = select((quadrant & 1) != 0, cos_r, sin_r);
+  const D y = from_bits<double>(bits_of<double>(size) ^ (quadrant & 2) << 62);
+  // the negated comparison holds for NaN too
+  const auto near = absolute<double>(x) <= kFarthest;
+  if (any(reinterpret_cast<Vec<uint64_t>>(~near))) [[unlikely]]
+    return far_lanes(x, y, [](double far) { return kQuarter == 0 ? std::sin(far) : std::cos(far); });
+  return y;
+}
+
 // sin(x + kQuarter·pi/2)
 template <uint64_t kQuarter>
 inline D sine(D x) {
-  constexpr double kRound = 0x1.8p52;  // leaves no room for a fraction; the last bits of the sum are n
   const D shifted = x * kTwoOverPi + kRound;
   const D n = shifted - kRound;
   const Difference first(x - n * kHalfPi[0], n * kHalfPi[1]);  // x - n * kHalfPi[0] is exact
@@ -73,15 +95,20 @@ inline D sine(D x) {
   const D one = 1.0 - half;
   const D cos_r = one + (((1.0 - one) - half) + (z * z * polynomial<double>(z, kCos) - r * rest));
 
-  const Vec<uint64_t> quadrant = bits_of<double>(shifted) + kQuarter;
-  const D size = select((quadrant & 1) != 0, cos_r, sin_r);
-  D y = from_bits<double>(bits_of<double>(size) ^ (quadrant & 2) << 62);
-  if constexpr (kQuarter == 0) y = select(absolute<double>(x) < 0x1p-27, x, y);  // keeps -0 and the subnormals
-  // the negated comparison holds for NaN too
-  const auto near = absolute<double>(x) <= kFarthest;
-  if (any(reinterpret_cast<Vec<uint64_t>>(~near))) [[unlikely]]
-    y = far_lanes(x, y, [](double far) { return kQuarter == 0 ? std::sin(far) : std::cos(far); });
-  return y;
+  const D y = choose<kQuarter>(x, shifted, sin_r, cos_r);
+  return kQuarter == 0 ? select(absolute<double>(x) < 0x1p-27, x, y) : y;  // keeps -0 and the subnormals
+}
+
+// The same to float's precision.
+template <uint64_t kQuarter>
+inline D short_sine(D x) {
+  const D shifted = x * kTwoOverPi + kRound;
+  const D n = shifted - kRound;
+  const D r = ((x - n * kHalfPi[0]) - n * kHalfPi[1]) - n * kHalfPi[2];
+  const D z = r * r;
+  const D sin_r = r + r * z * polynomial<double>(z, kShortSin);
+  const D cos_r = (1.0 - 0.5 * z) + z * z * polynomial<double>(z, kShortCos);
+  return choose<kQuarter>(x, shifted, sin_r, cos_r);
 }
 
 template <uint64_t kQuarter, size_t... i>
@@ -90,8 +117,8 @@ inline Vec<float> sine(Vec<float> x, std::index_sequence<i...>) {
   const D low = __builtin_convertvector(__builtin_shufflevector(x, x, i...), D);
   const D high = __builtin_convertvector(__builtin_shufflevector(x, x, (kHalf + i)...), D);
   typedef float Half __attribute__((vector_size(kVecBytes / 2)));
-  const Half y_low = __builtin_convertvector(sine<kQuarter>(low), Half);
-  const Half y_high = __builtin_convertvector(sine<kQuarter>(high), Half);
+  const Half y_low = __builtin_convertvector(short_sine<kQuarter>(low), Half);
+  const Half y_high = __builtin_convertvector(short_sine<kQuarter>(high), Half);
   return __builtin_shufflevector(y_low, y_high, i..., (kHalf + i)...);
 }
 
