@@ -21,7 +21,7 @@ from .peers import NAMES, Peer, find
 from .task import Spec, Task
 from .timing import median_interval, take_turns
 
-GROUPS = ("matmul", "elementwise", "rows", "loss", "optimizer", "step", "overhead")
+GROUPS = ("matmul", "elementwise", "rows", "function", "loss", "optimizer", "step", "overhead")
 
 
 def all_specs() -> list[Spec]:

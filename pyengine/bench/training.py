@@ -35,15 +35,19 @@ Contender = tuple[Callable[[], object], Callable[[], Sequence[Array]]]
 def specs() -> list[Spec]:
     """All rows about user code."""
     found = [_spec("loss", f"cross_entropy {r}x{c}", _loss(r, c)) for r, c in LOSSES]
+    found.append(
+        _spec("loss", "cross_entropy, smoothed, 512x1000", _loss(512, 1000, label_smoothing=0.1), "cross_entropy_rows")
+    )
+    found += [_spec("function", name, work, kernel) for name, kernel, work in _functions()]
     for optimizer in OPTIMIZERS:
         found += [
-            _spec("optimizer", f"{optimizer} {name}", _update(optimizer, sizes), ("fused",))
+            _spec("optimizer", f"{optimizer} {name}", _update(optimizer, sizes), modes=("fused",))
             for name, sizes in PARAMETERS
         ]
     for widths, batch in NETWORKS:
         for optimizer in ("SGD", "Adam"):
             name = f"{optimizer} step of {'-'.join(map(str, widths))}, {batch}"
-            found.append(_spec("step", name, _training_step(widths, batch, optimizer), ("fused", "compiled")))
+            found.append(_spec("step", name, _training_step(widths, batch, optimizer), modes=("fused", "compiled")))
     found += [_spec("overhead", name, make) for name, make in _OVERHEAD.items()]
     return found
 
@@ -64,7 +68,7 @@ class Work:
         self.tolerance = tolerance
 
 
-def _spec(group: str, name: str, work: Work, modes: tuple[str, ...] = ()) -> Spec:
+def _spec(group: str, name: str, work: Work, kernel: str = "", modes: tuple[str, ...] = ()) -> Spec:
     def make(peers: dict[str, Peer]) -> Task:
         once, result = work.contender(pyengine, pyengine.tensor)
 
@@ -79,10 +83,10 @@ def _spec(group: str, name: str, work: Work, modes: tuple[str, ...] = ()) -> Spe
                 task.peers[f"torch {mode}".strip()] = made
         return task
 
-    return Spec(group, name, name.split()[0], make)
+    return Spec(group, name, kernel or name.split()[0], make)
 
 
-def _loss(rows: int, classes: int) -> Work:
+def _loss(rows: int, classes: int, **options: float) -> Work:
     def contender(library: Any, array: Callable[[Array], Any]) -> Contender:
         rng = np.random.default_rng(0)
         logits = array(rng.standard_normal((rows, classes), dtype=np.float32)).requires_grad_()
@@ -91,7 +95,7 @@ def _loss(rows: int, classes: int) -> Work:
 
         def once() -> Any:
             logits.grad = None
-            loss = cross_entropy(logits, labels)
+            loss = cross_entropy(logits, labels, **options)
             loss.backward()
             return loss
 
@@ -101,6 +105,47 @@ def _loss(rows: int, classes: int) -> Work:
         return once, result
 
     return Work(contender, 6 * rows * classes, 8 * rows * classes, 1e-5)
+
+
+def _functions() -> list[tuple[str, str, Work]]:
+    """Name, kernel and code of functions that take lists or draw random numbers.
+
+    Random numbers differ from library to library, so they are not compared.
+    """
+    square, many = (1024, 1024), (10_000,) * 100
+
+    def cat(library: Any, array: Callable[[Array], Any]) -> Contender:
+        halves = [array(np.random.default_rng(i).standard_normal((1024, 512), dtype=np.float32)) for i in range(2)]
+        return lambda: library.cat(halves, 1), lambda: [library.cat(halves, 1).numpy()]
+
+    def dropout(library: Any, array: Callable[[Array], Any]) -> Contender:
+        a = array(np.ones(square, np.float32))
+        return lambda: library.nn.functional.dropout(a, 0.5), list
+
+    def rand(library: Any, array: Callable[[Array], Any]) -> Contender:
+        return lambda: library.rand(square), list
+
+    def randn(library: Any, array: Callable[[Array], Any]) -> Contender:
+        return lambda: library.randn(square), list
+
+    def clip(library: Any, array: Callable[[Array], Any]) -> Contender:
+        params = [array(np.ones(n, np.float32)).requires_grad_() for n in many]
+        for p in params:
+            p.grad = array(np.full(p.shape, 1e-3, np.float32))
+
+        def once() -> Any:
+            return library.nn.utils.clip_grad_norm_(params, 1.0)
+
+        return once, lambda: [np.asarray(once().item())]
+
+    size, total = 1024 * 1024, sum(many)
+    return [
+        ("cat 2 of 1024x512", "concat", Work(cat, size, 8 * size, 0.0)),
+        ("dropout 1024x1024", "dropout", Work(dropout, size, 8 * size, 0.0)),
+        ("rand 1024x1024", "uniform", Work(rand, size, 4 * size, 0.0)),
+        ("randn 1024x1024", "normal", Work(randn, size, 4 * size, 0.0)),
+        ("clip_grad_norm_ 100 of 10k", "global_norm", Work(clip, 3 * total, 12 * total, 1e-5)),
+    ]
 
 
 def _update(optimizer: str, sizes: tuple[int, ...]) -> Work:
