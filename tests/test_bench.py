@@ -217,10 +217,11 @@ def test_time_on_busy_cores_is_a_column_and_has_a_limit() -> None:
     assert "4.5 times as long" in run.complaints([row(busy=4.5)])[0]
 
 
-def test_busy_cores_slow_everything_down() -> None:
+def test_busy_cores_slow_everything_down(monkeypatch) -> None:
     with busy.busy_cores():
         time.sleep(0.2)  # until the count of runnable tasks has them all
         assert others_running() >= 1
+    monkeypatch.setattr(busy, "SAMPLE_SECONDS", 0.02)
     assert busy.slowdown(lambda: sum(range(1000))) > 0.5
 
 
