@@ -3,15 +3,17 @@
 //
 // Nothing is computed but sums: each element is read once and written once, and positions are 8 bytes each, so memory
 // is the limit, its latency where rows are short. The idea: positions are checked and turned into offsets once, in
-// parallel; then whole runs are copied. Sums and overwrites keep the order of the positions, so threads share the runs
-// and never the positions: every result has the same bits for any number of threads, with no atomics. Not done: sorting
-// positions, which would give threads more to share where single elements are added up.
+// parallel; then whole runs are copied. Along one axis (index_lines.h) a position is checked where it is used. Sums and
+// overwrites keep the order of the positions, so threads share the runs and never the positions: every result has the
+// same bits for any number of threads, with no atomics. Not done: sorting positions, which would give threads more to
+// share where single elements are added up.
 #include "kernels/index.h"
 
 #include <algorithm>
 
 #include "cpu/gather.h"
 #include "cpu/index_layout.h"
+#include "cpu/index_lines.h"
 #include "cpu/loops.h"
 #include "kernels/copy.h"
 
@@ -118,59 +120,6 @@ void deposit(const IndexLayout& layout, T* whole, const T* part, F f) {
   });
 }
 
-// --- one axis, line by line
-
-// The lines along `axis` of an array that is chosen from (or put together), of the positions and of the whole.
-struct Lines {
-  cpu::Walk walk;  // over the other axes, for part, positions and whole
-  int axis;
-  int64_t count, length;                         // positions in a line, elements in a line of the whole
-  int64_t part_step, position_step, whole_step;  // in bytes
-  bool along;                                    // whether memory lies along the lines rather than across
-
-  Lines(In part, In positions, In whole, int64_t named_axis)
-      : axis(static_cast<int>(named_axis < 0 ? named_axis + whole.ndim : named_axis)),
-        count(positions.shape[axis]),
-        length(whole.shape[axis]),
-        part_step(part.strides[axis] * itemsize(part.dtype)),
-        position_step(positions.strides[axis] * itemsize(positions.dtype)),
-        whole_step(whole.strides[axis] * itemsize(whole.dtype)) {
-    Array others[3] = {part, positions, whole};
-    for (Array& a : others) {
-      std::copy(positions.shape, positions.shape + positions.ndim, a.shape);  // the whole may be wider
-      std::copy(a.shape + axis + 1, a.shape + a.ndim, a.shape + axis);
-      std::copy(a.strides + axis + 1, a.strides + a.ndim, a.strides + axis);
-      --a.ndim;
-    }
-    const Array* const arrays[] = {&others[0], &others[1], &others[2]};
-    walk = cpu::collapse(arrays, 3);
-    along = walk.inner() == 1 || std::abs(part_step) < std::abs(walk.inner_stride(0));
-  }
-
-  // f(element of the part, element of the whole) for all positions; those of a line in order.
-  template <class T, class F>
-  void run(F f) const {
-    cpu::parallel_rows(walk, std::max<int64_t>(1, cpu::kBlock / count),
-                       [&](char* const* row, int64_t first, int64_t last) {
-                         const auto visit = [&](int64_t i, int64_t j) {
-                           const int64_t position =
-                               *reinterpret_cast<const int64_t*>(row[1] + i * walk.inner_stride(1) + j * position_step);
-                           if (static_cast<uint64_t>(position) >= static_cast<uint64_t>(length))
-                             throw IndexLayout::outside(position, axis, length, 0);
-                           f(*reinterpret_cast<T*>(row[0] + i * walk.inner_stride(0) + j * part_step),
-                             *reinterpret_cast<T*>(row[2] + i * walk.inner_stride(2) + position * whole_step));
-                         };
-                         if (along) {
-                           for (int64_t i = first; i < last; ++i)
-                             for (int64_t j = 0; j < count; ++j) visit(i, j);
-                         } else {
-                           for (int64_t j = 0; j < count; ++j)
-                             for (int64_t i = first; i < last; ++i) visit(i, j);
-                         }
-                       });
-  }
-};
-
 }  // namespace
 
 void index(In a, InList indices, const Ints& axes, bool wrap, Out out) {
@@ -204,21 +153,21 @@ void index_add(In src, InList indices, const Ints& axes, const Ints& shape, Out 
 
 void gather(In a, In positions, const Ints& axis, Out out) {
   if (positions.size() == 0) return;
-  const Lines lines(out, positions, a, axis.values[0]);
+  const cpu::Lines lines(out, positions, a, axis.values[0]);
   with_item(a.dtype, [&](auto item) { lines.run<decltype(item)>([](auto& part, auto& whole) { part = whole; }); });
 }
 
 void scatter(In a, In src, In positions, const Ints& axis, Out out) {
   start_from(a, src, out);
   if (positions.size() == 0) return;
-  const Lines lines(src, positions, out, axis.values[0]);
+  const cpu::Lines lines(src, positions, out, axis.values[0]);
   with_item(a.dtype, [&](auto item) { lines.run<decltype(item)>([](auto& part, auto& whole) { whole = part; }); });
 }
 
 void scatter_add(In src, In positions, const Ints& axis, const Ints& shape, Out out) {
   full(shape, 0, out.dtype, out);
   if (positions.size() == 0) return;
-  const Lines lines(src, positions, out, axis.values[0]);
+  const cpu::Lines lines(src, positions, out, axis.values[0]);
   with_number(src.dtype,
               [&](auto number) { lines.run<decltype(number)>([](auto& part, auto& whole) { whole += part; }); });
 }
