@@ -10,6 +10,7 @@
 #include "kernels/activations.h"
 #include "kernels/adam.h"
 #include "kernels/avg_pool.h"
+#include "kernels/batch_norm.h"
 #include "kernels/choose.h"
 #include "kernels/clip.h"
 #include "kernels/compare.h"
@@ -60,6 +61,7 @@ void for_each_kernel(Visitor&& visit) {
   for_each_layer_norm_kernel(visit);
   for_each_max_pool_kernel(visit);
   for_each_avg_pool_kernel(visit);
+  for_each_batch_norm_kernel(visit);
   for_each_random_kernel(visit);
   for_each_sgd_kernel(visit);
   for_each_adam_kernel(visit);

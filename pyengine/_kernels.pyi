@@ -3,6 +3,7 @@
 from .reference.activations import *
 from .reference.adam import *
 from .reference.avg_pool import *
+from .reference.batch_norm import *
 from .reference.choose import *
 from .reference.clip import *
 from .reference.compare import *

@@ -16,6 +16,7 @@ from ..ops.unary import SIGMOID, TANH
 from ..random import Generator, default_generator
 from ..tape import apply, kernels_of, located, wrap
 from ..tensor import Tensor
+from .batch_norm_function import batch_norm
 from .convolution_functions import conv1d, conv2d, conv_transpose2d
 from .loss_functions import (
     binary_cross_entropy,
@@ -39,7 +40,7 @@ from .pooling_functions import (
 )
 
 __all__ = [
-    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "binary_cross_entropy",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy",
     "binary_cross_entropy_with_logits", "conv1d", "conv2d", "conv_transpose2d", "cosine_similarity", "cross_entropy",
     "dropout", "elu", "embedding", "gelu", "hardtanh", "huber_loss", "kl_div", "l1_loss", "layer_norm", "leaky_relu",
     "linear", "log_softmax", "logsigmoid", "max_pool1d", "max_pool2d", "mse_loss", "nll_loss", "normalize", "one_hot",

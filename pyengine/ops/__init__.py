@@ -3,6 +3,7 @@
 from . import (
     activations,
     avg_pool,
+    batch_norm,
     choose,
     compare,
     conv2d,
@@ -52,6 +53,7 @@ OPS: dict[str, Op] = {
         layer_norm,
         max_pool,
         avg_pool,
+        batch_norm,
         index,
         join,
         sort,
