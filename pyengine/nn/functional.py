@@ -7,7 +7,6 @@ from ..ops.activations import ELU, GELU, GELU_TANH, LEAKY_RELU, SILU, SOFTPLUS
 from ..ops.dropout import DROPOUT
 from ..ops.elementwise import RELU
 from ..ops.index import EMBEDDING
-from ..ops.join import PAD
 from ..ops.layer_norm import LAYER_NORM
 from ..ops.matmul import LINEAR
 from ..ops.op import size
@@ -30,6 +29,7 @@ from .loss_functions import (
     nll_loss,
     smooth_l1_loss,
 )
+from .padding_function import pad
 from .pooling_functions import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -42,9 +42,9 @@ from .pooling_functions import (
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy",
     "binary_cross_entropy_with_logits", "conv1d", "conv2d", "conv_transpose2d", "cosine_similarity", "cross_entropy",
-    "dropout", "elu", "embedding", "gelu", "hardtanh", "huber_loss", "kl_div", "l1_loss", "layer_norm", "leaky_relu",
-    "linear", "log_softmax", "logsigmoid", "max_pool1d", "max_pool2d", "mse_loss", "nll_loss", "normalize", "one_hot",
-    "pad", "relu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "tanh",
+    "dropout", "dropout2d", "elu", "embedding", "gelu", "hardtanh", "huber_loss", "kl_div", "l1_loss", "layer_norm",
+    "leaky_relu", "linear", "log_softmax", "logsigmoid", "max_pool1d", "max_pool2d", "mse_loss", "nll_loss",
+    "normalize", "one_hot", "pad", "relu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "tanh",
 ]  # fmt: skip
 
 
@@ -322,25 +322,24 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, generator: Gen
     return apply(DROPOUT, (input, wrap(words, input.device)), {"p": float(p)})
 
 
-def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: float = 0.0) -> Tensor:
-    """`value` around the last axes: pad = (left, right) of the last one, then of the one before it, and so on.
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None) -> Tensor:
+    """In training each channel is 0 with probability p, else divided by 1 - p; else the input.
 
-    Negative widths cut off. ValueError for more widths than axes, or another mode than "constant".
+    input  (n, c, …): neighbouring pixels resemble each other, so that a channel without some still tells what they were
+    ValueError for p outside [0, 1], or an input without channels.
+    J. Tompson et al., "Efficient object localization using convolutional networks" (2015), arXiv:1411.4280.
 
     >>> import pyengine as pe
-    >>> pad(pe.ones(1, 2), (1, 0, 0, 1))
-    tensor([[0., 1., 1.],
-            [0., 0., 0.]])
+    >>> dropped = dropout2d(pe.ones(10, 10, 4, 4), 0.75)
+    >>> sorted(set(dropped.sum((2, 3)).reshape(-1).tolist()))
+    [0.0, 64.0]
     """
-    if mode != "constant":
-        raise ValueError(f"pad: mode {mode!r} is not there; 'constant' is")
-    if len(pad) % 2 or len(pad) > 2 * input.ndim:
-        raise ValueError(f"pad: {tuple(pad)} must hold two widths for each of the last axes of shape {input.shape}")
-    pairs = [(0, 0)] * (input.ndim - len(pad) // 2)
-    pairs += [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
-    for axis, (left, right) in enumerate(pairs):
-        if min(left, right) < 0:
-            start, end = max(-left, 0), input.shape[axis] - max(-right, 0)
-            input = input.narrow(axis, start, end - start)
-    widths = tuple((max(left, 0), max(right, 0)) for left, right in pairs)
-    return apply(PAD, (input,), {"widths": widths, "value": float(value)})
+    if not 0 <= p <= 1:
+        raise located(ValueError(f"dropout2d: p is the probability to be dropped, from 0 to 1, not {p}"))
+    if input.ndim < 2:
+        raise located(ValueError(f"dropout2d: the input is (n, c, …), not of shape {input.shape}"))
+    if not training or p == 0:
+        return input
+    channels = (*input.shape[:2], *(1,) * (input.ndim - 2))
+    kept = dropout(full(channels, 1.0, input.dtype, input.device), p, True, generator)
+    return input * kept
