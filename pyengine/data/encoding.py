@@ -110,7 +110,9 @@ def _fit(table: Table, name: str, rows: Indices, categorical: bool, normalize: b
     if numbers is not None:
         known = numbers[rows][np.isfinite(numbers[rows])]
         if not known.size:
-            raise ValueError(f"{table.path}: column {name!r} has no number in the training rows; leave it out (ignore)")
+            raise ValueError(
+                f"{table.path}: column {name!r} has no number in the training rows; leave it out (ignore, --ignore)"
+            )
         mean, std = (float(known.mean()), float(known.std())) if normalize else (0.0, 1.0)
         # a column that is constant in the training rows is only centred: it says nothing, and its std is 0
         return NumericColumn(name, mean, std if std > 0 else 1.0, float(np.median(known)) if impute else None)
@@ -118,7 +120,7 @@ def _fit(table: Table, name: str, rows: Indices, categorical: bool, normalize: b
     if not categorical and len(kinds) > max(20, len(rows) // 2):
         raise ValueError(
             f"{table.path}: column {name!r} is text with {len(kinds)} different values in {len(rows)} training rows, "
-            f'which tells rows apart, not kinds; leave it out (ignore=["{name}"]) or name it in categorical'
+            f'which tells rows apart, not kinds; leave it out (ignore=["{name}"], --ignore {name}) or name it in categorical'
         )
     return CategoryColumn(name, kinds, impute)
 
