@@ -17,20 +17,13 @@
 
 namespace pe::conv {
 
-inline constexpr int64_t kTaskFlops = 1 << 20;    // about 10 µs of work: what a task must hold to be worth handing over
-inline constexpr int64_t kTasks = 16;             // so many are wanted, where there is work for them
-inline constexpr int64_t kBandBytes = 320 << 10;  // of a copied band
-inline constexpr int64_t kSteps = 192;            // of a panel of weights in L1: 12 KiB
-inline constexpr int64_t kBlockPixels = 192;      // a block of sums in L1, where the weights stay there anyhow
+inline constexpr int64_t kSteps = 192;        // of a panel of weights in L1: 12 KiB
+inline constexpr int64_t kBlockPixels = 192;  // a block of sums in L1, where the weights stay there anyhow
 
 // How many rows of results a band has.
 template <class T>
 int64_t band_rows(const Correlation<T>& x) {
-  const Band one(x.out.size, x.taps, x.tap_count, x.step, 1, sizeof(T));
-  const Band two(x.out.size, x.taps, x.tap_count, x.step, 2, sizeof(T));
-  const int64_t channels = std::max<int64_t>(x.in_channels, 1), item = sizeof(T);
-  const int64_t more = std::max<int64_t>(1, (two.plane - one.plane) * channels * item);
-  const int64_t most = 1 + std::max<int64_t>(0, kBandBytes - one.plane * channels * item) / more;
+  const int64_t most = even_band_rows(x.out.size, x.taps, x.tap_count, x.step, x.in_channels, sizeof(T));
   int64_t bands = ceil_div(x.out.size.h, most);
   // More of them, where else there would be too few tasks.
   const int64_t wanted = std::clamp<int64_t>(x.flops() / kTaskFlops, 1, kTasks);
@@ -84,10 +77,8 @@ class Correlator {
   }
 
   void prepare() {
-    for (int64_t c = 0, s = 0; c < x_.in_channels; ++c)
-      for (int64_t t = 0; t < x_.tap_count; ++t) offsets_[s++] = c * band_.plane + band_.offset(x_.taps[t]);
-    for (int64_t y = 0, p = 0; y < band_.rows; ++y)
-      for (int64_t i = 0; i < x_.out.size.w; ++i) pixels_[p++] = y * band_.row_step() + i;
+    step_offsets(x_, band_, offsets_.data());
+    pixel_offsets(band_, x_.out.size.w, pixels_.data());
     const int64_t padded = panels_ * width_;
     if (x_.bias)
       for (int64_t o = 0; o < x_.groups * padded; ++o) {

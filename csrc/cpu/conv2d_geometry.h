@@ -62,6 +62,20 @@ struct Correlation {
   int64_t flops() const { return 2 * images * groups * out_channels * depth() * out.size.area(); }
 };
 
+// dw[o, c, tap] = Σ over images and pixels of grad[n, o, y, x] · in[n, c, y·step.h + tap.at.h, …], in each group.
+template <class T>
+struct WeightGradient {
+  int64_t images, groups, in_channels, out_channels;  // channels of one group
+  Images<T> in, grad;
+  Pair step;
+  const Tap* taps;  // with places in dw
+  int64_t tap_count;
+  T* dw;
+  int64_t out_weight, in_weight;
+
+  int64_t depth() const { return in_channels * tap_count; }
+};
+
 // How the copy of an image lies in memory: see conv2d_image.h.
 struct Band {
   int64_t rows;         // of results, at most
@@ -100,5 +114,31 @@ struct Band {
  private:
   int64_t reach_;
 };
+
+inline constexpr int64_t kTaskFlops = 1 << 20;    // about 10 µs of work: what a task must hold to be worth handing over
+inline constexpr int64_t kTasks = 16;             // so many are wanted, where there is work for them
+inline constexpr int64_t kBandBytes = 320 << 10;  // of a copied band: it stays in an L2 cache of 512 KiB
+
+// The rows of results in a band, so that bands are even and their copies small enough.
+inline int64_t even_band_rows(Pair result, const Tap* taps, int64_t count, Pair step, int64_t channels, int64_t item) {
+  const Band one(result, taps, count, step, 1, item), two(result, taps, count, step, 2, item);
+  const int64_t bytes = std::max<int64_t>(1, channels) * item;
+  const int64_t more = std::max<int64_t>(1, (two.plane - one.plane) * bytes);
+  const int64_t most = 1 + std::max<int64_t>(0, kBandBytes - one.plane * bytes) / more;
+  return std::max<int64_t>(1, ceil_div(result.h, ceil_div(std::max<int64_t>(result.h, 1), most)));
+}
+
+// By channel and tap, how far from a result's element in the copy its step is.
+template <class X>
+void step_offsets(const X& x, const Band& band, int64_t* offsets) {
+  for (int64_t c = 0; c < x.in_channels; ++c)
+    for (int64_t t = 0; t < x.tap_count; ++t) *offsets++ = c * band.plane + band.offset(x.taps[t]);
+}
+
+// Where the results of a band, row by row, begin in the copy.
+inline void pixel_offsets(const Band& band, int64_t width, int64_t* offsets) {
+  for (int64_t y = 0; y < band.rows; ++y)
+    for (int64_t i = 0; i < width; ++i) *offsets++ = y * band.row_step() + i;
+}
 
 }  // namespace pe::conv

@@ -10,7 +10,7 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 #include "core/vec.h"
 #include "cpu/conv2d_geometry.h"
@@ -29,38 +29,52 @@ inline void copy_run(const T* from, T* to, int64_t n) {
   store(to + n - L, load(from + n - L));
 }
 
-// Columns [first, first + phases · width) of a row of `size` pixels, each phase for itself; zeros beside the row.
+// to[i] = from[2 · i] for n elements, of which nothing behind the last is read.
+template <class T, size_t... I>
+inline void copy_every_second(const T* from, T* to, int64_t n, std::index_sequence<I...>) {
+  constexpr int64_t L = kLanes<T>;
+  int64_t i = 0;
+  for (; i + L < n; i += L)
+    store(to + i, __builtin_shufflevector(load(from + 2 * i), load(from + 2 * i + L), 2 * I...));
+  for (; i < n; ++i) to[i] = from[2 * i];
+}
+
 template <class T>
-void copy_row(const T* row, int64_t stride, int64_t size, const Band& band, T* to) {
-  for (int64_t phase = 0; phase < band.phases; ++phase, to += band.phase_width) {
-    const int64_t first = band.first.w + phase, width = band.phase_width;
-    // column(i) = first + i · phases lies in the row for i from `begin` to `end`
-    const int64_t begin = std::clamp<int64_t>(first < 0 ? ceil_div(-first, band.phases) : 0, 0, width);
-    const int64_t end = std::clamp<int64_t>(size <= first ? 0 : ceil_div(size - first, band.phases), begin, width);
-    for (int64_t i = 0; i < begin; ++i) to[i] = T{};
-    const int64_t distance = band.phases * stride;
-    const T* from = row + (first + begin * band.phases) * stride;
-    if (distance == 1) {
-      copy_run(from, to + begin, end - begin);
-    } else {
-      for (int64_t i = begin; i < end; ++i, from += distance) to[i] = *from;
-    }
-    for (int64_t i = end; i < width; ++i) to[i] = T{};
-  }
+inline void copy_strided(const T* from, int64_t distance, T* to, int64_t n) {
+  if (distance == 1) return copy_run(from, to, n);
+  if (distance == 2) return copy_every_second(from, to, n, std::make_index_sequence<kLanes<T>>{});
+  for (int64_t i = 0; i < n; ++i, from += distance) to[i] = *from;
 }
 
 // What the results of rows [y, y + rows) need of `channels` channels of the image at `data`.
 template <class T>
 void copy_band(const Images<T>& in, const T* data, int64_t channels, const Band& band, int64_t y, int64_t rows, T* to) {
-  const int64_t first = band.first.h + y * band.step, height = band.height_of(rows), pitch = band.pitch();
-  for (int64_t c = 0; c < channels; ++c) {
-    T* row = to + c * band.plane;
-    for (int64_t i = 0; i < height; ++i, row += pitch) {
-      const int64_t from = first + i;
-      if (from < 0 || from >= in.size.h)
-        std::memset(row, 0, static_cast<size_t>(pitch) * sizeof(T));
-      else
-        copy_row(data + c * in.channel + from * in.stride.h, in.stride.w, in.size.w, band, row);
+  const int64_t pitch = band.pitch(), first = band.first.h + y * band.step, height = band.height_of(rows);
+  const int64_t top = std::clamp<int64_t>(-first, 0, height), bottom = std::clamp(in.size.h - first, top, height);
+  for (int64_t phase = 0; phase < band.phases; ++phase, to += band.phase_width) {
+    // Element i of a row is the image's column left + i · phases, which is there for i from `begin` to `end`.
+    const int64_t left = band.first.w + phase, width = band.phase_width;
+    const int64_t begin = std::clamp<int64_t>(left < 0 ? ceil_div(-left, band.phases) : 0, 0, width);
+    const int64_t end =
+        std::clamp<int64_t>(in.size.w <= left ? 0 : ceil_div(in.size.w - left, band.phases), begin, width);
+    const int64_t distance = band.phases * in.stride.w;
+    const T* from = data + (first + top) * in.stride.h + (left + begin * band.phases) * in.stride.w;
+    const bool whole_rows = begin == 0 && end == pitch && distance == 1 && in.stride.h == pitch;
+    for (int64_t c = 0; c < channels; ++c, from += in.channel) {
+      T* row = to + c * band.plane;
+      const T* source = from;
+      for (int64_t i = 0; i < top; ++i, row += pitch) std::fill_n(row, width, T{});
+      if (whole_rows) {
+        copy_run(source, row, (bottom - top) * pitch);
+        row += (bottom - top) * pitch;
+      } else {
+        for (int64_t i = top; i < bottom; ++i, row += pitch, source += in.stride.h) {
+          for (int64_t x = 0; x < begin; ++x) row[x] = T{};
+          copy_strided(source, distance, row + begin, end - begin);
+          for (int64_t x = end; x < width; ++x) row[x] = T{};
+        }
+      }
+      for (int64_t i = bottom; i < height; ++i, row += pitch) std::fill_n(row, width, T{});
     }
   }
 }

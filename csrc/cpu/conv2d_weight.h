@@ -11,25 +11,12 @@
 
 #include "core/memory.h"
 #include "core/parallel.h"
-#include "cpu/conv2d_correlate.h"
 #include "cpu/conv2d_image.h"
 #include "cpu/conv2d_tile.h"
+#include "cpu/conv2d_weight_dots.h"
 #include "cpu/matmul_pack.h"
 
 namespace pe::conv {
-
-template <class T>
-struct WeightGradient {
-  int64_t images, groups, in_channels, out_channels;  // channels of one group
-  Images<T> in, grad;
-  Pair step;
-  const Tap* taps;  // with places in dw
-  int64_t tap_count;
-  T* dw;
-  int64_t out_weight, in_weight;
-
-  int64_t depth() const { return in_channels * tap_count; }
-};
 
 inline constexpr int64_t kWeightPixels = 256;  // of a block: a panel of the gradient's pixels is 16 KiB
 inline constexpr int64_t kWeightPanels = 4;    // in a task: a copied band serves so many
@@ -39,7 +26,8 @@ class WeightSummer {
  public:
   explicit WeightSummer(const WeightGradient<T>& gradient)
       : x_(gradient),
-        band_(x_.grad.size, x_.taps, x_.tap_count, x_.step, rows(), sizeof(T)),
+        band_(x_.grad.size, x_.taps, x_.tap_count, x_.step,
+              even_band_rows(x_.grad.size, x_.taps, x_.tap_count, x_.step, x_.in_channels, sizeof(T)), sizeof(T)),
         panels_(ceil_div(x_.out_channels, kPanel<T>)),
         depth_(x_.depth()),
         parts_(ceil_div(panels_, kWeightPanels)),
@@ -51,10 +39,8 @@ class WeightSummer {
   void run() {
     if (x_.images * x_.grad.size.area() == 0)
       std::fill(sums_.data(), sums_.data() + x_.groups * panels_ * panel_size(), T{});
-    for (int64_t c = 0, s = 0; c < x_.in_channels; ++c)
-      for (int64_t t = 0; t < x_.tap_count; ++t) offsets_[s++] = c * band_.plane + band_.offset(x_.taps[t]);
-    for (int64_t y = 0, p = 0; y < band_.rows; ++y)
-      for (int64_t i = 0; i < x_.grad.size.w; ++i) pixels_[p++] = y * band_.row_step() + i;
+    step_offsets(x_, band_, offsets_.data());
+    pixel_offsets(band_, x_.grad.size.w, pixels_.data());
     parallel_for(chunks_ * x_.groups * parts_, [&](int64_t task) {
       const int64_t part = task % parts_, group = task / parts_ % x_.groups, chunk = task / parts_ / x_.groups;
       sum_chunk(chunk, group, panels_ * part / parts_, panels_ * (part + 1) / parts_);
@@ -63,15 +49,6 @@ class WeightSummer {
   }
 
  private:
-  int64_t rows() const {
-    const Band one(x_.grad.size, x_.taps, x_.tap_count, x_.step, 1, sizeof(T));
-    const Band two(x_.grad.size, x_.taps, x_.tap_count, x_.step, 2, sizeof(T));
-    const int64_t bytes = std::max<int64_t>(1, x_.in_channels) * static_cast<int64_t>(sizeof(T));
-    const int64_t more = std::max<int64_t>(1, (two.plane - one.plane) * bytes);
-    const int64_t most = 1 + std::max<int64_t>(0, kBandBytes - one.plane * bytes) / more;
-    return ceil_div(x_.grad.size.h, ceil_div(x_.grad.size.h, most));
-  }
-
   int64_t panel_size() const { return depth_ * kPanel<T>; }
   T* panel_of(int64_t chunk, int64_t group, int64_t panel) {
     return sums_.data() + ((chunk * x_.groups + group) * panels_ + panel) * panel_size();
@@ -147,7 +124,10 @@ class WeightSummer {
 template <class T>
 void sum_weights(const WeightGradient<T>& x) {
   if (x.groups * x.out_channels * x.depth() == 0) return;
-  WeightSummer<T>(x).run();
+  if (2 * x.out_channels <= kPanel<T>)
+    WeightDots<T>(x).run();
+  else
+    WeightSummer<T>(x).run();
 }
 
 }  // namespace pe::conv
