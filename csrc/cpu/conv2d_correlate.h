@@ -18,6 +18,7 @@
 namespace pe::conv {
 
 inline constexpr int64_t kSteps = 192;        // of a panel of weights in L1: 12 KiB
+inline constexpr int64_t kFewSteps = 64;      // after so few, turning sums over costs as much as summing
 inline constexpr int64_t kBlockPixels = 192;  // a block of sums in L1, where the weights stay there anyhow
 
 // How many rows of results a band has.
@@ -46,30 +47,44 @@ class Correlator {
         weights_(x_.groups * panels_ * width_ * depth_ + kLanes<T>),
         bias_(panels_ * width_ * x_.groups),
         offsets_(depth_),
-        pixels_(band_.rows * x_.out.size.w) {}
+        pixels_(band_.rows * x_.out.size.w),
+        row_vectors_(ceil_div(x_.out.size.w, kLanes<T>)),
+        columns_(row_vectors_) {}
 
   void run() {
     prepare();
     const int64_t bands = ceil_div(x_.out.size.h, band_.rows), items = x_.images * x_.groups * bands;
     const int64_t wanted = std::clamp<int64_t>(x_.flops() / kTaskFlops, 1, kTasks);
     const int64_t parts = std::clamp<int64_t>(wanted / items, 1, panels_);
-    const int64_t grain = std::max<int64_t>(1, kTaskFlops / std::max<int64_t>(1, x_.flops() / (items * parts)));
-    parallel_ranges(items * parts, grain, [&](int64_t begin, int64_t end) {
-      Scratch<T> copy(x_.in_channels * band_.plane), sums(block_pixels() * kPanel<T> + kLanes<T>);
+    const int64_t grain = std::max(kTaskFlops / std::max<int64_t>(1, x_.flops() / (items * parts)), items * parts / 32);
+    parallel_ranges(items * parts, std::max<int64_t>(1, grain), [&](int64_t begin, int64_t end) {
+      Scratch<T> copy(x_.in_channels * band_.plane + kLanes<T>), sums(sums_size());
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t part = i % parts, item = i / parts;
-        compute(item / bands / x_.groups, item / bands % x_.groups, item % bands * band_.rows, panels_ * part / parts,
-                panels_ * (part + 1) / parts, copy.data(), sums.data());
+        const int64_t part = i % parts, panel = panels_ * part / parts, panel_end = panels_ * (part + 1) / parts;
+        const Place next = place(std::min(i + 1, end - 1) / parts, bands);
+        const int64_t tiles = (panel_end - panel) * tiles_of_panel();
+        Ahead<T> ahead(x_.in, next.data, x_.in_channels, band_, next.y, i + 1 < end && parts == 1 ? next.rows : 0,
+                       tiles);
+        compute(place(i / parts, bands), panel, panel_end, copy.data(), sums.data(), ahead);
       }
     });
   }
 
  private:
-  // Vectors of pixels pay where a panel of channels would be half empty and a row fills a vector.
+  // Vectors of pixels pay where a panel of channels would be emptier, or is stored before it has summed much.
   bool pixels_are_vectors() const {
-    const int64_t padded = ceil_div(x_.out_channels, kPanel<T>) * kPanel<T>;
-    return x_.out.stride.w == 1 && x_.out.size.w >= kLanes<T> && 3 * padded > 4 * x_.out_channels;
+    constexpr int64_t L = kLanes<T>;
+    const int64_t padded = ceil_div(x_.out_channels, kPanel<T>) * kPanel<T>, width = ceil_div(x_.out.size.w, L) * L;
+    return 3 * x_.out.size.w * padded > (x_.depth() <= kFewSteps ? 2 : 4) * x_.out_channels * width;
   }
+
+  int64_t tiles_of_panel() const {
+    return wide_ ? ceil_div(band_.rows * row_vectors_, vectors_of(MR))
+                 : ceil_div(band_.rows * x_.out.size.w, MR) * ceil_div(depth_, kSteps);
+  }
+
+  int64_t sums_row() const { return std::max<int64_t>(x_.out.size.w, kLanes<T>); }
+  int64_t sums_size() const { return wide_ ? MR * band_.rows * sums_row() : block_pixels() * kPanel<T> + kLanes<T>; }
 
   int64_t block_pixels() const {
     const int64_t all = band_.rows * x_.out.size.w;
@@ -79,6 +94,9 @@ class Correlator {
   void prepare() {
     step_offsets(x_, band_, offsets_.data());
     pixel_offsets(band_, x_.out.size.w, pixels_.data());
+    // The vectors of a row, of which the last one overlaps its neighbour.
+    for (int64_t v = 0; v < row_vectors_; ++v)
+      columns_[v] = std::max<int64_t>(0, std::min(v * kLanes<T>, x_.out.size.w - kLanes<T>));
     const int64_t padded = panels_ * width_;
     if (x_.bias)
       for (int64_t o = 0; o < x_.groups * padded; ++o) {
@@ -107,10 +125,20 @@ class Correlator {
                contiguous, panel_of(group, panel));
   }
 
-  void compute(int64_t image, int64_t group, int64_t y, int64_t panel, int64_t panel_end, T* copy, T* sums) {
-    const int64_t rows = std::min(band_.rows, x_.out.size.h - y);
-    copy_band(x_.in, x_.in.data + image * x_.in.image + group * x_.in_channels * x_.in.channel, x_.in_channels, band_,
-              y, rows, copy);
+  struct Place {
+    int64_t image, group, y, rows;
+    const T* data;  // the group's first channel
+  };
+
+  Place place(int64_t item, int64_t bands) const {
+    const int64_t image = item / bands / x_.groups, group = item / bands % x_.groups, y = item % bands * band_.rows;
+    return {image, group, y, std::min(band_.rows, x_.out.size.h - y),
+            x_.in.data + image * x_.in.image + group * x_.in_channels * x_.in.channel};
+  }
+
+  void compute(const Place& at, int64_t panel, int64_t panel_end, T* copy, T* sums, Ahead<T>& ahead) {
+    const auto [image, group, y, rows, data] = at;
+    copy_band(x_.in, data, x_.in_channels, band_, y, rows, copy);
     for (; panel < panel_end; ++panel) {
       const int64_t first = first_channel(panel), channels = first_channel(panel + 1) - first;
       Result<T> to{
@@ -122,13 +150,13 @@ class Correlator {
           bias_of(group, panel),
           x_.relu};
       if (wide_)
-        by_pixels(panel_of(group, panel), copy, to);
+        by_pixels(panel_of(group, panel), copy, to, sums, ahead);
       else
-        by_channels(panel_of(group, panel), copy, to, sums);
+        by_channels(panel_of(group, panel), copy, to, sums, ahead);
     }
   }
 
-  void by_channels(const T* panel, const T* copy, const Result<T>& to, T* sums) {
+  void by_channels(const T* panel, const T* copy, const Result<T>& to, T* sums, Ahead<T>& ahead) {
     const int64_t all = to.size.area(), block = block_pixels();
     for (int64_t p = 0; p < all; p += block) {
       const int64_t count = std::min(block, all - p);
@@ -136,6 +164,7 @@ class Correlator {
       do {
         const int64_t steps = std::min(kSteps, depth_ - step);
         for_each_tile(count, [&](int64_t begin, int M) {
+          ahead.fetch();
           const T* pixel[MR];
           for (int i = 0; i < M; ++i) pixel[i] = copy + pixels_[p + begin + i];
           kChannelTiles<T>[static_cast<size_t>(M)](steps, panel + step* kPanel<T>, offsets_.data() + step, pixel,
@@ -147,26 +176,36 @@ class Correlator {
     }
   }
 
-  // The vectors of all rows in turn, the last of a row overlapping its neighbour; as many at once as the tile takes.
-  void by_pixels(const T* weights, const T* copy, const Result<T>& to) {
-    constexpr int64_t L = kLanes<T>;
+  // The vectors of all rows in turn, as many at once as the tile takes.
+  void by_pixels(const T* weights, const T* copy, const Result<T>& to, T* sums, Ahead<T>& ahead) {
     const auto& tiles = kPixelTiles<T>[static_cast<size_t>(to.channels)];
-    const int wide = vectors_of(static_cast<int>(to.channels));
-    const T* vectors[8];
-    T* out[8];
-    int count = 0;
-    const PixelResult<T> result{out, to.channel, to.bias, to.relu};
-    for (int64_t y = 0; y < to.size.h; ++y)
-      for (int64_t i = 0; i < to.size.w; i += L) {
-        const int64_t column = std::min(i, to.size.w - L);
-        vectors[count] = copy + y * band_.row_step() + column;
-        out[count] = to.data + y * to.stride.h + column;
-        if (++count < wide) continue;
-        tiles[1](depth_, weights, offsets_.data(), vectors, result);
-        count = 0;
+    const int64_t wide = vectors_of(static_cast<int>(to.channels)), row = row_vectors_, count = to.size.h * row;
+    const bool direct = to.stride.w == 1 && to.size.w >= kLanes<T>;
+    const int64_t pitch = sums_row(), channel = direct ? to.channel : to.size.h * pitch;
+    T* const data = direct ? to.data : sums;
+    const int64_t stride = direct ? to.stride.h : pitch;
+    const T* vectors[kMostVectors];
+    T* out[kMostVectors];
+    const PixelResult<T> result{out, channel, to.bias, to.relu};
+    for (int64_t i = 0, y = 0, v = 0; i < count;) {
+      const int64_t n = count - i >= wide ? wide : 1;
+      for (int64_t j = 0; j < n; ++j) {
+        vectors[j] = copy + y * band_.row_step() + columns_[v];
+        out[j] = data + y * stride + columns_[v];
+        if (++v == row) {
+          v = 0;
+          ++y;
+        }
       }
-    for (int j = 0; j < count; ++j)
-      tiles[0](depth_, weights, offsets_.data(), vectors + j, {out + j, to.channel, to.bias, to.relu});
+      ahead.fetch();
+      tiles[n > 1](depth_, weights, offsets_.data(), vectors, result);
+      i += n;
+    }
+    if (direct) return;
+    for (int64_t c = 0; c < to.channels; ++c)
+      for (int64_t y = 0; y < to.size.h; ++y)
+        for (int64_t x = 0; x < to.size.w; ++x)
+          to.data[c * to.channel + y * to.stride.h + x * to.stride.w] = sums[c * channel + y * pitch + x];
   }
 
   const Correlation<T>& x_;
@@ -175,6 +214,8 @@ class Correlator {
   const int64_t width_, panels_, depth_;
   Scratch<T> weights_, bias_;
   Scratch<int64_t> offsets_, pixels_;
+  const int64_t row_vectors_;
+  Scratch<int64_t> columns_;
 };
 
 template <class T>

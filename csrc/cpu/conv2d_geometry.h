@@ -119,12 +119,15 @@ inline constexpr int64_t kTaskFlops = 1 << 20;    // about 10 µs of work: what 
 inline constexpr int64_t kTasks = 16;             // so many are wanted, where there is work for them
 inline constexpr int64_t kBandBytes = 320 << 10;  // of a copied band: it stays in an L2 cache of 512 KiB
 
+inline constexpr int64_t kPixelBandBytes = 128 << 10;  // where a row is needed once: no larger than lets it flow
+
 // The rows of results in a band, so that bands are even and their copies small enough.
 inline int64_t even_band_rows(Pair result, const Tap* taps, int64_t count, Pair step, int64_t channels, int64_t item) {
   const Band one(result, taps, count, step, 1, item), two(result, taps, count, step, 2, item);
   const int64_t bytes = std::max<int64_t>(1, channels) * item;
+  const int64_t most_bytes = count == 1 ? kPixelBandBytes : kBandBytes;
   const int64_t more = std::max<int64_t>(1, (two.plane - one.plane) * bytes);
-  const int64_t most = 1 + std::max<int64_t>(0, kBandBytes - one.plane * bytes) / more;
+  const int64_t most = 1 + std::max<int64_t>(0, most_bytes - one.plane * bytes) / more;
   return std::max<int64_t>(1, ceil_div(result.h, ceil_div(std::max<int64_t>(result.h, 1), most)));
 }
 

@@ -114,27 +114,34 @@ void pixel_tile(int64_t steps, const T* weights, const int64_t* offsets, const T
     }
     weights += M;
   }
-  if (to.bias) {
+  // In variables of their own: of what `to` points at, the compiler would have to think that a store changes it.
+  const T* bias = to.bias;
+  const int64_t channel = to.channel;
+  const bool relu = to.relu;
+  if (bias) {
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i) {
-      const Vec<T> bias = splat(to.bias[i]);
+      const Vec<T> b = splat(bias[i]);
 #pragma GCC unroll 8
-      for (int j = 0; j < V; ++j) sum[i][j] += bias;
+      for (int j = 0; j < V; ++j) sum[i][j] += b;
     }
   }
-  if (to.relu) {
+  if (relu) {
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i)
 #pragma GCC unroll 8
       for (int j = 0; j < V; ++j) sum[i][j] = sum[i][j] <= Vec<T>{} ? Vec<T>{} : sum[i][j];  // a NaN stays
   }
 #pragma GCC unroll 8
-  for (int j = 0; j < V; ++j)
+  for (int j = 0; j < V; ++j) {
+    T* out = to.out[j];
 #pragma GCC unroll 8
-    for (int i = 0; i < M; ++i) store(to.out[j] + i * to.channel, sum[i][j]);
+    for (int i = 0; i < M; ++i) store(out + i * channel, sum[i][j]);
+  }
 }
 
 // Vectors of pixels at once for M channels: as many as the registers hold, where more than 8 sums gain little.
+inline constexpr int kMostVectors = 8;
 constexpr int vectors_of(int channels) {
   constexpr int kVectors[] = {0, 8, 4, 3, 3, 2, 2};
   return kVectors[channels];

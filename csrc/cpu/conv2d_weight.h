@@ -56,21 +56,25 @@ class WeightSummer {
 
   void sum_chunk(int64_t chunk, int64_t group, int64_t panel, int64_t panel_end) {
     Scratch<T> copy(x_.in_channels * band_.plane), turned(kWeightPixels * kPanel<T> + kLanes<T>);
-    bool first = true;
-    for (int64_t n = x_.images * chunk / chunks_; n < x_.images * (chunk + 1) / chunks_; ++n)
-      for (int64_t y = 0; y < x_.grad.size.h; y += band_.rows) {
-        const int64_t band_rows = std::min(band_.rows, x_.grad.size.h - y), pixels = band_rows * x_.grad.size.w;
-        copy_band(x_.in, x_.in.data + n * x_.in.image + group * x_.in_channels * x_.in.channel, x_.in_channels, band_,
-                  y, band_rows, copy.data());
-        for (int64_t p = 0; p < pixels; p += kWeightPixels) {
-          const int64_t count = std::min(kWeightPixels, pixels - p);
-          for (int64_t q = panel; q < panel_end; ++q) {
-            turn(n, group, q, y, p, count, turned.data());
-            add_block(copy.data(), turned.data(), p, count, !first, panel_of(chunk, group, q));
-          }
-          first = false;
+    const int64_t bands = ceil_div(x_.grad.size.h, band_.rows), tiles = ceil_div(depth_, MR) * (panel_end - panel);
+    const int64_t begin = x_.images * chunk / chunks_ * bands, end = x_.images * (chunk + 1) / chunks_ * bands;
+    const auto image = [&](int64_t i) {
+      return x_.in.data + i / bands * x_.in.image + group * x_.in_channels * x_.in.channel;
+    };
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t y = i % bands * band_.rows, rows = std::min(band_.rows, x_.grad.size.h - y);
+      const int64_t pixels = rows * x_.grad.size.w, next = std::min(i + 1, end - 1);
+      copy_band(x_.in, image(i), x_.in_channels, band_, y, rows, copy.data());
+      Ahead<T> ahead(x_.in, image(next), x_.in_channels, band_, next % bands * band_.rows, next > i ? band_.rows : 0,
+                     tiles * ceil_div(pixels, kWeightPixels));
+      for (int64_t p = 0; p < pixels; p += kWeightPixels) {
+        const int64_t count = std::min(kWeightPixels, pixels - p);
+        for (int64_t q = panel; q < panel_end; ++q) {
+          turn(i / bands, group, q, y, p, count, turned.data());
+          add_block(copy.data(), turned.data(), p, count, i > begin || p > 0, panel_of(chunk, group, q), ahead);
         }
       }
+    }
   }
 
   // turned[i][j] = the gradient of pixel p + i of the band in channel j of the panel.
@@ -90,8 +94,9 @@ class WeightSummer {
     }
   }
 
-  void add_block(const T* copy, const T* turned, int64_t p, int64_t count, bool accumulate, T* panel) {
+  void add_block(const T* copy, const T* turned, int64_t p, int64_t count, bool accumulate, T* panel, Ahead<T>& ahead) {
     for_each_tile(depth_, [&](int64_t begin, int M) {
+      ahead.fetch();
       const T* rows_of[MR];
       for (int i = 0; i < M; ++i) rows_of[i] = copy + offsets_[begin + i];
       kChannelTiles<T>[static_cast<size_t>(M)](count, turned, pixels_.data() + p, rows_of, panel + begin* kPanel<T>,
