@@ -1,5 +1,7 @@
 """Shapes, joins and order as methods and functions, held to NumPy."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -85,6 +87,14 @@ def test_order(device) -> None:
     x = pe.tensor([3.0, 1.0, 2.0], requires_grad=True)
     (x.sort().values * pe.tensor([1.0, 2.0, 3.0])).sum().backward()
     assert x.grad.tolist() == [3, 1, 2]
+
+
+@pytest.mark.parametrize("value", [2.0, math.inf, math.nan])
+@pytest.mark.parametrize("count", [3, 30])
+def test_topk_takes_the_first_of_many_equal_elements(value: float, count: int) -> None:
+    x = pe.cat([pe.zeros(500), pe.full((500,), value)])
+    assert x.topk(count).indices.tolist() == list(range(500, 500 + count))
+    assert x.topk(count, largest=False).indices.tolist() == list(range(count))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@
 namespace pe::check {
 namespace {
 
-// The first k of each column (axis 0) or row (axis 1), by a stable sort of positions.
-void check_order(Report& report, bool top) {
+// The first `share` of each column (axis 0) or row (axis 1), by a stable sort of positions.
+void check_order(Report& report, bool top, double share) {
   for (DType dtype : kNumbers)
     for (Layout layout : kInputLayouts)
       for (bool falling : {false, true})
@@ -18,7 +18,9 @@ void check_order(Report& report, bool top) {
             Tensor a(dtype, shape, layout);
             a.fill(1, -50, 50);
             if (dtype != DType::i64) write(dtype, element(a, std::array<int64_t, 2>{3, 4}), std::nan(""));
-            const int64_t n = shape[static_cast<size_t>(axis)], k = top ? n / 3 : n, lines = shape[size_t(1 - axis)];
+            const int64_t n = shape[static_cast<size_t>(axis)],
+                          k = std::max(int64_t{1}, static_cast<int64_t>(share * static_cast<double>(n))),
+                          lines = shape[size_t(1 - axis)];
             const auto specs = topk_outputs(a, ints({k}), ints({axis}), falling);
             Tensor values(specs[0]), indices(specs[1], layout == Layout::gaps ? Layout::transposed : Layout::rows);
             const Values x = a.values();
@@ -46,8 +48,10 @@ void check_order(Report& report, bool top) {
           }
 }
 
-const Registered kSort{"sort", [](Report& report) { check_order(report, false); }};
-const Registered kTopk{"topk", [](Report& report) { check_order(report, true); }};
+const Registered kSort{"sort", [](Report& report) { check_order(report, false, 1); }};
+const Registered kTopkMany{"topk", [](Report& report) { check_order(report, true, 0.4); }};
+const Registered kTopkSome{"topk", [](Report& report) { check_order(report, true, 0.1); }};
+const Registered kTopkFew{"topk", [](Report& report) { check_order(report, true, 0.01); }};
 
 }  // namespace
 }  // namespace pe::check

@@ -83,6 +83,14 @@ inline V select(M mask, V a, V b) {
   return mask ? a : b;
 }
 
+// Whether a comparison holds for any lane.
+inline bool any_lane(Vec<uint64_t> mask) {
+  uint64_t lanes[kLanes<uint64_t>], found = 0;
+  std::memcpy(lanes, &mask, sizeof(mask));
+  for (uint64_t lane : lanes) found |= lane;
+  return found != 0;
+}
+
 template <class T>
 inline T sum_lanes(Vec<T> v) {
   T lanes[kLanes<T>];

@@ -10,20 +10,13 @@ namespace pe {
 
 namespace {
 
-bool any(Vec<uint64_t> v) {
-  uint64_t lanes[kLanes<uint64_t>], found = 0;
-  std::memcpy(lanes, &v, sizeof(v));
-  for (uint64_t lane : lanes) found |= lane;
-  return found != 0;
-}
-
 // int64 as uint64, which wraps. b's bits, from the last, say which of a, a^2, a^4, … are factors.
 Vec<uint64_t> whole_power(Vec<uint64_t> a, Vec<uint64_t> b) {
   using V = Vec<uint64_t>;
   const V one = V{} + 1, minus_one = ~V{};
   const auto negative = b >> 63 != 0;
   V power = one, factor = a;
-  for (V bits = select(negative, V{}, b); any(bits); bits >>= 1, factor *= factor)
+  for (V bits = select(negative, V{}, b); any_lane(bits); bits >>= 1, factor *= factor)
     power = select((bits & 1) != 0, power * factor, power);
   const V of_minus_one = select((b & 1) != 0, minus_one, one);
   const V inverse = select(a == one, one, select(a == minus_one, of_minus_one, V{}));

@@ -4,8 +4,8 @@
 // The idea: each element becomes an unsigned integer with the same order, NaN the greatest, inverted where the order
 // falls, and its position is kept beside it. No two such items are equal, so any correct algorithm gives the one stable
 // order: short lines by comparisons, long ones by counting, byte after byte from the lowest (LSD radix sort), which
-// skips bytes that all share. topk puts the k first items in front before it sorts those alone. Lines are shared among
-// threads; a single line is sorted by one.
+// skips bytes that all share. topk finds a few elements in one pass (select_first.h), puts many in front of the others,
+// and sorts those alone. Lines are shared among threads; a single line is sorted by one.
 #include "kernels/sort.h"
 
 #include <algorithm>
@@ -13,13 +13,23 @@
 #include <cmath>
 
 #include "core/memory.h"
+#include "cpu/gather.h"
 #include "cpu/loops.h"
+#include "cpu/select_first.h"
 
 namespace pe {
 
 namespace {
 
 constexpr int64_t kCounting = 512;  // items from which on counting is faster than comparing
+
+// Whether so few elements are wanted that one pass finds them.
+bool selects(int64_t n, int64_t k) { return k <= n / 4; }
+
+int64_t buffer_size(int64_t n, int64_t k) {
+  if (selects(n, k)) return cpu::select_buffer(k);
+  return k == n && n >= kCounting ? 2 * n : n;
+}
 
 // An unsigned integer that orders as the element does.
 inline uint32_t rank(float x) {
@@ -43,22 +53,24 @@ struct NarrowItem {
   static constexpr int64_t kMost = int64_t{1} << 32;
 
   NarrowItem() = default;
-  NarrowItem(uint32_t rank, int64_t position) : bits(uint64_t{rank} << 32 | static_cast<uint64_t>(position)) {}
+  NarrowItem(uint32_t order, int64_t position) : bits(uint64_t{order} << 32 | static_cast<uint64_t>(position)) {}
   int64_t position() const { return static_cast<int64_t>(bits & 0xFFFFFFFF); }
+  uint32_t rank() const { return static_cast<uint32_t>(bits >> 32); }
   uint8_t byte(int i) const { return static_cast<uint8_t>(bits >> (32 + 8 * i)); }
   bool operator<(const NarrowItem& other) const { return bits < other.bits; }
 };
 
 struct WideItem {
-  uint64_t rank;
+  uint64_t order;
   int64_t at;
   static constexpr int kBytes = 8;
 
   WideItem() = default;
-  WideItem(uint64_t rank_, int64_t position) : rank(rank_), at(position) {}
+  WideItem(uint64_t order_, int64_t position) : order(order_), at(position) {}
   int64_t position() const { return at; }
-  uint8_t byte(int i) const { return static_cast<uint8_t>(rank >> (8 * i)); }
-  bool operator<(const WideItem& other) const { return rank != other.rank ? rank < other.rank : at < other.at; }
+  uint64_t rank() const { return order; }
+  uint8_t byte(int i) const { return static_cast<uint8_t>(order >> (8 * i)); }
+  bool operator<(const WideItem& other) const { return order != other.order ? order < other.order : at < other.at; }
 };
 
 // Sorts items whose positions rise by their ranks. Returns which of the two buffers holds the result.
@@ -103,35 +115,77 @@ struct Lines {
   }
 };
 
+// Lines whose elements do not lie side by side, copied a few at a time: lines that themselves lie side by side share
+// the cache lines that they are read from.
+template <class T>
+class DenseLines {
+ public:
+  static constexpr int64_t kAtOnce = 16;
+
+  // Lines [first, last) of a row of the walk, which starts at `row`.
+  DenseLines(const Lines& lines, const char* row, int64_t first, int64_t last)
+      : lines_(lines),
+        row_(row),
+        first_(first),
+        last_(last),
+        dense_(lines.steps[2] == sizeof(T)),
+        copies_(dense_ ? 0 : kAtOnce * lines.length + cpu::kGatherSlack) {}
+
+  // To be asked for line after line.
+  const T* operator[](int64_t line) {
+    const int64_t step = lines_.walk.inner_stride(2), n = lines_.length, here = (line - first_) % kAtOnce;
+    const char* from = row_ + line * step;
+    if (dense_) return reinterpret_cast<const T*>(from);
+    if (here == 0)
+      cpu::gather(reinterpret_cast<char*>(copies_.data()), n * static_cast<int64_t>(sizeof(T)), from, step,
+                  lines_.steps[2], std::min(kAtOnce, last_ - line), n, sizeof(T));
+    return copies_.data() + here * n;
+  }
+
+ private:
+  const Lines& lines_;
+  const char* row_;
+  int64_t first_, last_;
+  bool dense_;
+  Scratch<T> copies_;
+};
+
+// Puts the k first of n elements in order into items, of which there are buffer_size(n, k). Returns where they start.
+template <class T, class Item>
+Item* order_line(const T* x, int64_t n, int64_t k, bool falling, Item* items) {
+  if (selects(n, k)) {
+    cpu::select_first(x, n, k, falling, items);
+  } else {
+    for (int64_t i = 0; i < n; ++i) {
+      const auto order = rank(x[i]);
+      items[i] = Item(falling ? static_cast<decltype(order)>(~order) : order, i);
+    }
+    if (k == n && n >= kCounting) return sort_by_counting(items, items + n, n);
+    if (k < n) std::nth_element(items, items + k, items + n);
+  }
+  std::sort(items, items + k);
+  return items;
+}
+
 // The first lines.count items of each line in order, by rank or by inverted rank.
 template <class T, class Item>
 void order_lines(const Lines& lines, bool falling) {
   const int64_t n = lines.length, k = lines.count;
-  cpu::parallel_rows(
-      lines.walk, std::max<int64_t>(1, cpu::kBlock / n), [&](char* const* row, int64_t first, int64_t last) {
-        Scratch<Item> buffers(k == n && n >= kCounting ? 2 * n : n);
-        for (int64_t line = first; line < last; ++line) {
-          const char* a = row[2] + line * lines.walk.inner_stride(2);
-          const auto element = [&](int64_t i) { return *reinterpret_cast<const T*>(a + i * lines.steps[2]); };
-          Item* items = buffers.data();
-          for (int64_t i = 0; i < n; ++i) {
-            const auto order = rank(element(i));
-            items[i] = Item(falling ? static_cast<decltype(order)>(~order) : order, i);
-          }
-          if (k < n) std::nth_element(items, items + k, items + n);
-          if (k == n && n >= kCounting) {
-            items = sort_by_counting(items, items + n, n);
-          } else {
-            std::sort(items, items + k);
-          }
-          char* values = row[0] + line * lines.walk.inner_stride(0);
-          char* indices = row[1] + line * lines.walk.inner_stride(1);
-          for (int64_t i = 0; i < k; ++i) {
-            *reinterpret_cast<T*>(values + i * lines.steps[0]) = element(items[i].position());
-            *reinterpret_cast<int64_t*>(indices + i * lines.steps[1]) = items[i].position();
-          }
-        }
-      });
+  const int64_t at_once = std::max(cpu::kBlock / n, lines.steps[2] == sizeof(T) ? 1 : DenseLines<T>::kAtOnce);
+  cpu::parallel_rows(lines.walk, at_once, [&](char* const* row, int64_t first, int64_t last) {
+    Scratch<Item> buffer(buffer_size(n, k));
+    DenseLines<T> a(lines, row[2], first, last);
+    for (int64_t line = first; line < last; ++line) {
+      const T* x = a[line];
+      const Item* items = order_line(x, n, k, falling, buffer.data());
+      char* values = row[0] + line * lines.walk.inner_stride(0);
+      char* indices = row[1] + line * lines.walk.inner_stride(1);
+      for (int64_t i = 0; i < k; ++i) {
+        *reinterpret_cast<T*>(values + i * lines.steps[0]) = x[items[i].position()];
+        *reinterpret_cast<int64_t*>(indices + i * lines.steps[1]) = items[i].position();
+      }
+    }
+  });
 }
 
 void order(In a, int64_t axis, bool falling, Out values, Out indices) {

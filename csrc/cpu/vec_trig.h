@@ -44,13 +44,6 @@ struct Difference {
   }
 };
 
-inline bool any(Vec<uint64_t> mask) {
-  uint64_t lanes[kLanes<uint64_t>], found = 0;
-  std::memcpy(lanes, &mask, sizeof(mask));
-  for (uint64_t lane : lanes) found |= lane;
-  return found != 0;
-}
-
 // f(x) in the lanes that are beyond the reduction, `y` in the others.
 template <class F>
 [[gnu::noinline]] D far_lanes(D x, D y, F f) {
@@ -74,7 +67,7 @@ inline D choose(D x, D shifted, D sin_r, D cos_r) {
   const D y = from_bits<double>(bits_of<double>(size) ^ (quadrant & 2) << 62);
   // the negated comparison holds for NaN too
   const auto near = absolute<double>(x) <= kFarthest;
-  if (any(reinterpret_cast<Vec<uint64_t>>(~near))) [[unlikely]]
+  if (any_lane(reinterpret_cast<Vec<uint64_t>>(~near))) [[unlikely]]
     return far_lanes(x, y, [](double far) { return kQuarter == 0 ? std::sin(far) : std::cos(far); });
   return y;
 }
