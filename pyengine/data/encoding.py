@@ -120,7 +120,8 @@ def _fit(table: Table, name: str, rows: Indices, categorical: bool, normalize: b
     if not categorical and len(kinds) > max(20, len(rows) // 2):
         raise ValueError(
             f"{table.path}: column {name!r} is text with {len(kinds)} different values in {len(rows)} training rows, "
-            f'which tells rows apart, not kinds; leave it out (ignore=["{name}"], --ignore {name}) or name it in categorical'
+            f'which tells rows apart, not kinds; leave it out (ignore=["{name}"], --ignore {name}) or name it in '
+            f"categorical"
         )
     return CategoryColumn(name, kinds, impute)
 
