@@ -19,7 +19,7 @@ def peer_names(rows: Sequence[Record]) -> list[str]:
 def cells(row: Record, peers: Sequence[str]) -> list[str]:
     """A row of the table: name, time, rate, share of the roof, and for each peer how many times its time ours is."""
     seconds = row["seconds"]["pyengine"]
-    rate = f"{row['gflops']:.1f} GFLOP/s" if row["group"] in ("matmul", "step") else f"{row['gbytes']:.1f} GB/s"
+    rate = f"{row['gflops']:.1f} GFLOP/s" if row["group"] in ("matmul", "conv", "step") else f"{row['gbytes']:.1f} GB/s"
     share = f"{100 * row['share']:.0f} %"
     if row["group"] == "overhead" or math.isnan(seconds):
         rate = share = "–"

@@ -28,10 +28,10 @@ def conv2d(
     if a.shape[1] != weight.shape[1] * groups or weight.shape[0] % groups:
         raise ValueError(f"conv2d: channels of {a.shape} and {weight.shape} do not fit in {groups} groups")
     size = _result_size("conv2d", a.shape[2:], weight.shape[2:], stride, padding, dilation)
-    y = np.zeros((len(a), groups, weight.shape[0] // groups, *size), a.dtype)
+    y = np.zeros((len(a), groups, weight.shape[0] // groups, size[0] * size[1]), a.dtype)
     grouped = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:])
     for i, j, window in _windows(a, weight.shape[2:], size, stride, padding, dilation, groups):
-        y += np.einsum("ngcyx,goc->ngoyx", window, grouped[..., i, j])
+        y += grouped[..., i, j] @ _flat(window)
     y = _with_bias("conv2d", y.reshape(len(a), weight.shape[0], *size), bias)
     if act is not None and act != "relu":
         raise ValueError(f"conv2d: unknown activation {act!r}; there is 'relu'")
@@ -63,7 +63,8 @@ def conv2d_backward_input(
             rows, from_rows = _seen(i, 0, da.shape[3], stride, padding, dilation)
             columns, from_columns = _seen(j, 1, da.shape[4], stride, padding, dilation)
             there = _at(_at(g, 3, from_rows), 4, from_columns)
-            da[:, :, :, rows[:, None], columns] += np.einsum("ngoyx,goc->ngcyx", there, grouped[..., i, j])
+            seen = grouped[..., i, j].swapaxes(1, 2) @ _flat(there)
+            da[:, :, :, rows[:, None], columns] += seen.reshape(*seen.shape[:3], len(rows), len(columns))
     return result(
         _with_bias("conv2d_backward_input", da.reshape(len(grad), weight.shape[1] * groups, *_pair(size)), bias), out
     )
@@ -87,7 +88,7 @@ def conv2d_backward_weight(
     g = grad.reshape(len(grad), groups, grad.shape[1] // groups, *grad.shape[2:])
     dw = np.zeros((groups, g.shape[2], a.shape[1] // groups, *_pair(size)), a.dtype)
     for i, j, window in _windows(a, _pair(size), grad.shape[2:], stride, padding, dilation, groups):
-        dw[..., i, j] = np.einsum("ngoyx,ngcyx->goc", g, window)
+        dw[..., i, j] = (_flat(g) @ _flat(window).swapaxes(2, 3)).sum(axis=0)
     return result(dw.reshape(grad.shape[1], a.shape[1] // groups, *_pair(size)), out)
 
 
@@ -137,6 +138,11 @@ def _windows(
         for j in range(window[1]):
             rows = slice(i * dh, i * dh + (size[0] - 1) * sh + 1, sh)
             yield i, j, padded[..., rows, slice(j * dw, j * dw + (size[1] - 1) * sw + 1, sw)]
+
+
+def _flat(images: Array) -> Array:
+    """The pixels of each channel in a row: [image, group, channel, pixel]."""
+    return images.reshape(*images.shape[:3], images.shape[3] * images.shape[4])
 
 
 def _seen(tap: int, axis: int, length: int, stride: Pair, padding: Pair, dilation: Pair) -> tuple[Array, Array]:
