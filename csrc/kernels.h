@@ -39,6 +39,7 @@
 #include "kernels/softmax.h"
 #include "kernels/sort.h"
 #include "kernels/unary.h"
+#include "kernels/upsample.h"
 
 namespace pe {
 
@@ -62,6 +63,7 @@ void for_each_kernel(Visitor&& visit) {
   for_each_max_pool_kernel(visit);
   for_each_avg_pool_kernel(visit);
   for_each_batch_norm_kernel(visit);
+  for_each_upsample_kernel(visit);
   for_each_random_kernel(visit);
   for_each_sgd_kernel(visit);
   for_each_adam_kernel(visit);

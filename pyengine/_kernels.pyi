@@ -32,3 +32,4 @@ from .reference.sgd import *
 from .reference.softmax import *
 from .reference.sort import *
 from .reference.unary import *
+from .reference.upsample import *

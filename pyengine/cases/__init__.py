@@ -33,6 +33,7 @@ from . import (
     softmax,
     sort,
     unary,
+    upsample,
     views,
 )
 from .case import Call, Cases, Operand, Pick, RandomPick
@@ -57,6 +58,7 @@ _MODULES = (
     max_pool,
     avg_pool,
     batch_norm,
+    upsample,
     random,
     sgd,
     index,

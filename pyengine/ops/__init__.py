@@ -28,6 +28,7 @@ from . import (
     softmax,
     sort,
     unary,
+    upsample,
     views,
 )
 from .op import Op, Spec
@@ -54,6 +55,7 @@ OPS: dict[str, Op] = {
         max_pool,
         avg_pool,
         batch_norm,
+        upsample,
         index,
         join,
         sort,

@@ -40,6 +40,7 @@ from . import (
     softmax,
     sort,
     unary,
+    upsample,
 )
 
 MODULES: tuple[ModuleType, ...] = (
@@ -61,6 +62,7 @@ MODULES: tuple[ModuleType, ...] = (
     max_pool,
     avg_pool,
     batch_norm,
+    upsample,
     random,
     sgd,
     index,
