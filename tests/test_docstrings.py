@@ -23,7 +23,7 @@ import types
 from pyengine import Tensor
 
 MODULES = (
-    "pyengine", "pyengine.autograd", "pyengine.data", "pyengine.data.transforms", "pyengine.nn",
+    "pyengine", "pyengine.autograd", "pyengine.data", "pyengine.data.transforms", "pyengine.models", "pyengine.nn",
     "pyengine.nn.functional", "pyengine.nn.init", "pyengine.nn.utils", "pyengine.optim",
     "pyengine.optim.lr_scheduler", "pyengine.train",
 )  # fmt: skip

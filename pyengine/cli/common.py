@@ -74,7 +74,7 @@ def find_recipe(name: str | None, data: Path | None = None) -> "Recipe":
     if name is None and data is not None:
         name = "table"
     if name is None:
-        lines = "".join(f"\n  {recipe.name:9} {recipe.summary}" for recipe in RECIPES.values())
+        lines = "".join(f"\n  {recipe.name:13} {recipe.summary}" for recipe in RECIPES.values())
         raise typer.BadParameter(
             f"what is to be learned? Name a recipe, or give --data FILE --target COLUMN:{lines}", param_hint="RECIPE"
         )
@@ -141,10 +141,13 @@ RecipeName = Annotated[
     typer.Argument(
         metavar="RECIPE",
         show_default=False,
-        help="What to learn: digits, mnist (handwritten digits), diabetes, tumour (tables of patients), or table.",
+        help="What to learn: digits, mnist (handwritten digits), glasses-rings (drawings), cifar10 (photos), "
+        "autoencoder, diabetes, tumour (tables of patients), or table.",
     ),
 ]
-DataDir = Annotated[Path | None, source("mnist: the folder with its files; else PYENGINE_DATA, else a download.")]
+DataDir = Annotated[
+    Path | None, source("mnist, cifar10, autoencoder: the folder with the files; else PYENGINE_DATA, else a download.")
+]
 Data = Annotated[Path | None, source("A table of your own, .csv or .tsv; then RECIPE can be left out.")]
 Target = Annotated[str | None, source("Its column to predict; else the last.")]
 Missing = Annotated[str | None, source("Its empty cells: refuse them (as by default), or impute the median.")]

@@ -58,7 +58,9 @@ def evaluate(
 
 def predict(
     folder: RunFolder,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Samples: .npy, .npz or text; of tables .csv or .tsv.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Samples: an image, .npy, .npz or text; of tables .csv or .tsv.")
+    ],
     data_dir: DataDir = None,
     device: DeviceName = None,
     threads: Threads = None,
@@ -66,9 +68,11 @@ def predict(
 ) -> None:
     """Let the model of a run answer for samples in a file.
 
-    Prints a line for each: its number, the answer and, for a classifier, how sure it is. Samples are as the recipe's
-    data are before anything is done to them. digits: 64 pixels, or 8x8, from 0 to 16. mnist: 784 pixels, or 28x28, from
-    0 to 255. Tables: the columns that it was trained with, by their names; others do not matter.
+    Prints a line for each: its number, the answer and, for a classifier, how sure it is; of an autoencoder, how badly
+    it draws the sample again. Samples are as the recipe's data are before anything is done to them. digits: 64 pixels,
+    or 8x8, from 0 to 16. mnist: 784 pixels, or 28x28, from 0 to 255; glasses-rings 32x32; cifar10 32x32 in red, green
+    and blue. For these also an image file, which is brought to that size. Tables: the columns that it was trained with,
+    by their names; others do not matter.
     """
     from ..recipes import inspect
 

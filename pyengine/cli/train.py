@@ -39,14 +39,16 @@ def train(
     missing: Missing = None,
     ignore: Ignore = None,
     data_dir: DataDir = None,
-    model: Annotated[str | None, training("linear, or mlp: with a hidden layer.")] = None,
+    model: Annotated[str | None, training("linear, mlp, lenet, resnet20 and more: see the recipe.")] = None,
     epochs: Annotated[int | None, training("Passes over the training data.", min=1)] = None,
     batch_size: Annotated[int | None, training("Samples per step.", min=1)] = None,
     lr: Annotated[float | None, training("Learning rate: the size of a step.")] = None,
     optimizer: Annotated[str | None, training("sgd, adam, adamw or rmsprop, each with its usual --lr.")] = None,
     momentum: Annotated[float | None, training("How much of the last step the next one keeps, in [0, 1).")] = None,
     weight_decay: Annotated[float | None, training("Pull of the weights towards 0.")] = None,
-    hidden: Annotated[int | None, training("Width of the hidden layer of an mlp.", min=1)] = None,
+    hidden: Annotated[
+        int | None, training("How wide the model is: its hidden layer, first convolution or code.", min=1)
+    ] = None,
     schedule: Annotated[str | None, training("Learning rate: constant, cosine, warmup-cosine or one-cycle.")] = None,
     patience: Annotated[int | None, training("Stop when no epoch of so many got better; else never.", min=1)] = None,
     seed: Annotated[int | None, training("Decides split, first weights and order of samples; else 0.", min=0)] = None,
@@ -60,14 +62,17 @@ def train(
 ) -> None:
     """Train a model and write its run folder.
 
-    Recipes are digits (8x8 pixels, comes with the package), mnist (28x28 pixels), diabetes (linear regression), tumour
-    (logistic regression), and table, which reads a CSV file: pyengine train --data FILE --target COLUMN. Words in the
-    target column, or a few whole numbers, make it a classification; other numbers a regression.
+    Recipes are digits (8x8 pixels, comes with the package), glasses-rings (drawings, a first classifier of images),
+    mnist (28x28 pixels; --model lenet for a convolutional network), cifar10 (photos; --model resnet20 to resnet110),
+    autoencoder (digits drawn again from a short code; --model vae), diabetes (linear regression), tumour (logistic
+    regression), and table, which reads a CSV file: pyengine train --data FILE --target COLUMN. Words in the target
+    column, or a few whole numbers, make it a classification; other numbers a regression.
 
     Settings that are not given are the recipe's own, chosen on its validation data. The folder gets metrics.json (test
     figures, history, versions), curves.png, config.json and model.safetensors, the weights of the best epoch by
-    validation loss. Ctrl-C stops after the current step and still tests and writes; a second one quits at once. A run
-    that was stopped, or killed after --save-every, goes on with --resume as if it never had been.
+    validation loss; of images also mistakes.png, the worst mistakes, and filters.png, the first layer's weights. Ctrl-C
+    stops after the current step and still tests and writes; a second one quits at once. A run that was stopped, or
+    killed after --save-every, goes on with --resume as if it never had been.
     """
     from ..recipes import run
 

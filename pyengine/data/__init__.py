@@ -14,6 +14,7 @@ from .dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorData
 from .digits import load_digits
 from .download import DownloadError
 from .embedded import load_diabetes, load_tumour
+from .glasses_rings import draw_glasses_rings
 from .images import load_images
 from .load import load_and_split_dataset
 from .loader import DataLoader
@@ -27,6 +28,6 @@ from .tables import TextDataset
 __all__ = [
     "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "DownloadError", "IterableDataset", "PixelDataset",
     "RandomSampler", "SequentialSampler", "Splits", "Subset", "TensorDataset", "TextDataset", "WeightedRandomSampler",
-    "default_collate", "load_and_split_dataset", "load_cifar10", "load_diabetes", "load_digits", "load_fashion_mnist",
-    "load_images", "load_mnist", "load_tumour", "permutation", "random_split", "transforms",
+    "default_collate", "draw_glasses_rings", "load_and_split_dataset", "load_cifar10", "load_diabetes", "load_digits",
+    "load_fashion_mnist", "load_images", "load_mnist", "load_tumour", "permutation", "random_split", "transforms",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from ..tensor import Tensor
 from .collate import default_collate, fetch
 from .prefetch import prefetched
 from .sampling import BatchSampler, RandomSampler, SequentialSampler, pick_generator
+from .transforms import Transform
 
 
 class DataLoader:
@@ -59,7 +60,7 @@ class DataLoader:
         batch_sampler: Iterable[Iterable[int]] | None = None,
         prefetch: int = 0,
         num_workers: int = 0,
-        transform: Callable[[Any, Generator], Any] | None = None,
+        transform: Transform | None = None,
     ) -> None:
         if not isinstance(batch_size, int | np.integer) or isinstance(batch_size, bool) or batch_size < 1:
             raise ValueError(f"DataLoader: batch_size is a number of samples, an int from 1 on, not {batch_size!r}")
@@ -205,7 +206,7 @@ def _no_walk() -> dict[str, Any]:
     return {"walking": False, "batches": 0, "order": None, "noise": None}
 
 
-def _transformed(batch: Any, transform: Callable[[Any, Generator], Any], generator: Generator) -> Any:
+def _transformed(batch: Any, transform: Transform, generator: Generator) -> Any:
     """The batch with its inputs changed: the tensor that it is or begins with."""
     first = batch[0] if isinstance(batch, tuple | list) and batch else batch
     if not isinstance(first, Tensor):

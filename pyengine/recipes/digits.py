@@ -7,7 +7,7 @@ from .job import job_of
 from .recipe import Job, Recipe, Settings
 from .samples import read_pixels
 
-SIDE, INK = 8, 16
+SHAPE, INK = (1, 8, 8), 16
 SPLIT = [0.70, 0.15, 0.15]
 
 
@@ -15,7 +15,7 @@ def build(settings: Settings) -> Job:
     """Data, model, loss and optimizer. The seed decides split, initial weights and the order of samples."""
     digits = TensorDataset(*(tensor.to(settings.device) for tensor in load_digits().tensors))
     parts = random_split(digits, SPLIT, seed=settings.seed)
-    return job_of(settings, parts, SIDE * SIDE, partial(read_pixels, side=SIDE, ink=INK), tuple("0123456789"))
+    return job_of(settings, parts, SHAPE, partial(read_pixels, shape=SHAPE, ink=INK), tuple("0123456789"))
 
 
 RECIPE = Recipe(

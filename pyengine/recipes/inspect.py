@@ -12,6 +12,7 @@ from ..tensor_file import read_tensors
 from ..train import BadFileError, Trainer, confusion_matrix, run_folder
 from ..train.metrics import Array
 from .config import check_data, read_config
+from .job import plain
 from .recipe import Job, Recipe, Settings
 from .run import trainer_of
 
@@ -76,7 +77,7 @@ def load_job(
 
 def evaluate(job: Job, settings: Settings, part: str = "test") -> tuple[dict[str, float], Array | None]:
     """Loss and metrics on one part of the data; for a classifier also the table of what was taken for what."""
-    loader = {"test": job.test, "val": job.val, "train": job.train}[part]
+    loader = {"test": job.test, "val": job.val, "train": plain(job.train.dataset, job.val.transform)}[part]
     tables = []
 
     def keep_table(outputs: Array, targets: Array) -> float:
@@ -95,7 +96,10 @@ def predict(job: Job, inputs: Array, device: str) -> Array:
     """The model's answers: probabilities [n, classes] of a classifier, else [n, 1] in the target's units."""
     job.model.eval()
     with no_grad():
-        outputs: Tensor = job.model(Tensor(inputs, device=device))
+        given = Tensor(inputs, device=device)
+        outputs = job.model(given)
+        if job.answer is not None:
+            return job.answer(given, outputs)
         answers = (outputs.softmax() if job.classes else outputs).numpy()
     mean, std = job.scale
     return answers if job.classes else answers * std + mean

@@ -1,4 +1,4 @@
-"""MNIST: 70,000 images of handwritten digits, 28x28 pixels, ten classes, a multi-layer perceptron."""
+"""MNIST: 70,000 images of handwritten digits, 28x28 pixels, ten classes: a multi-layer perceptron, or LeNet."""
 
 from functools import partial
 
@@ -6,22 +6,23 @@ from ..data import load_mnist, random_split
 from ..data.download import DownloadError
 from ..train import BadFileError
 from .job import job_of
+from .parts import FLAT
 from .recipe import Job, Recipe, Settings
 from .samples import read_pixels
 
-SIDE, WHITE = 28, 255
+SHAPE, WHITE = (1, 28, 28), 255
 SPLIT = [55_000, 5_000]  # of the 60,000 images to train with; the test images are MNIST's own
 
 
 def build(settings: Settings) -> Job:
     """Data, model, loss and optimizer. The seed decides what validates, initial weights and the order of samples."""
     try:
-        images, test = load_mnist(settings.data_dir)
+        images, test = load_mnist(settings.data_dir, flatten=settings.model in FLAT)
     except (ValueError, DownloadError) as error:
         raise BadFileError(str(error)) from None
     train, val = random_split(images.to(settings.device), SPLIT, seed=settings.seed)
     parts = (train, val, test.to(settings.device))
-    return job_of(settings, parts, SIDE * SIDE, partial(read_pixels, side=SIDE, ink=WHITE), tuple("0123456789"))
+    return job_of(settings, parts, SHAPE, partial(read_pixels, shape=SHAPE, ink=WHITE), test.classes)
 
 
 RECIPE = Recipe(
@@ -33,4 +34,6 @@ RECIPE = Recipe(
     ),
     build=build,
     own=("data_dir",),
+    models=("mlp", "linear", "lenet"),
+    usual={"lenet": {"epochs": 5, "batch_size": 64, "hidden": 16, "lr": 0.05}},
 )

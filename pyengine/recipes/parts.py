@@ -1,11 +1,15 @@
 """What recipes are made of: models and optimizers by name."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .. import nn, optim
+from ..models import VAE, Autoencoder, LeNet, ResNet
 
-MODELS = ("mlp", "linear")
+FLAT = ("mlp", "linear", "vae")  # take each sample as a row of numbers, whatever its shape
+RESNETS = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")
+MODELS = ("mlp", "linear", "lenet", *RESNETS, "autoencoder", "vae")
 # What a step of each optimizer is usually like, for whoever names another than the recipe's
 USUAL: dict[str, dict[str, float]] = {
     "sgd": {"lr": 0.1, "momentum": 0.9},
@@ -16,18 +20,30 @@ USUAL: dict[str, dict[str, float]] = {
 OPTIMIZERS = tuple(USUAL)
 
 
-def model_of(name: str, inputs: int, hidden: int, outputs: int) -> nn.Module:
-    """The model of that name, with the random weights that are next.
+def model_of(name: str, shape: Sequence[int], hidden: int, outputs: int) -> nn.Module:
+    """The model of that name for samples of that shape, with the random weights that are next.
 
-    linear  x W + b: linear regression, or with cross-entropy logistic (softmax) regression
-    mlp     a multi-layer perceptron: one hidden layer of ReLU
+    linear            x W + b: linear regression, or with cross-entropy logistic (softmax) regression
+    mlp               a multi-layer perceptron: one hidden layer of ReLU, `hidden` wide
+    lenet, resnet<n>  `models.LeNet` and `models.ResNet` of n layers; their first convolution gives `hidden` channels
+    autoencoder, vae  `models.Autoencoder`, `models.VAE`, for images; `hidden` numbers in the code
 
-    >>> print(model_of("linear", 4, 16, 2))
+    >>> print(model_of("linear", (4,), 16, 2))
     Linear(in_features=4, out_features=2, bias=True)  # 10 parameters
     """
+    features = math.prod(shape)
     if name == "linear":
-        return nn.Linear(inputs, outputs)
-    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
+        return nn.Linear(features, outputs)
+    if name == "mlp":
+        return nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
+    if name == "vae":
+        return VAE(features, code=hidden)
+    channels, side, _ = shape
+    if name == "autoencoder":
+        return Autoencoder(hidden, channels, side)
+    if name == "lenet":
+        return LeNet(outputs, channels, side, hidden)
+    return ResNet(int(name.removeprefix("resnet")), hidden, outputs, channels)
 
 
 def optimizer_of(

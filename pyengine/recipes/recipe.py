@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from .. import backend
 from ..data import DataLoader
 from ..nn import Module
+from ..tensor import Tensor
 from ..train.metrics import Array, Metric
+from ..train.pictures import Gallery
 from .parts import MODELS, OPTIMIZERS, USUAL
 from .schedules import CONSTANT, SCHEDULES
 
@@ -22,7 +24,7 @@ class Settings:
 
     epochs, batch_size      passes over the training data; samples per step
     model                   one of `parts.MODELS`
-    hidden                  width of the hidden layer of an "mlp"
+    hidden                  how wide the model is: what of it, says `parts.model_of`
     optimizer               one of `parts.OPTIMIZERS`
     lr, momentum            step size, and how much of the last update the next one keeps, in [0, 1); momentum is for
                             "sgd" and "rmsprop"
@@ -100,6 +102,10 @@ class Job:
     scale     (mean, standard deviation) that lead from the outputs of a regression back to the target's units
     notes     lines on the data, for whoever watches
     checksum  of the user's own data, which tells whether the split is still the one that was trained with
+    image     (channels, height, width) of the samples where they are images, flat or not; () elsewhere
+    answer    what `predict` says of some inputs, given the model's outputs for them, where that is neither classes nor
+              the outputs: a number for each, [n, 1]
+    gallery   pictures for the run folder besides the usual ones: name of the file -> images and captions
     """
 
     model: Module
@@ -114,6 +120,9 @@ class Job:
     scale: tuple[float, float] = (0.0, 1.0)
     notes: tuple[str, ...] = ()
     checksum: str | None = None
+    image: tuple[int, ...] = ()
+    answer: Callable[[Tensor, Any], Array] | None = None
+    gallery: Callable[[], Mapping[str, Gallery]] = dict
 
 
 @dataclass(frozen=True)
@@ -124,6 +133,8 @@ class Recipe:
     build     makes the job of some settings; BadFileError or OSError where the data cannot be read
     own       settings that this recipe reads and others may not: "data_dir", or "data" and its like
     needs     those among them that must be given
+    models    the models that it can be trained with
+    usual     settings that a model brings along where it is not the default one
     """
 
     name: str
@@ -132,9 +143,11 @@ class Recipe:
     build: Callable[[Settings], Job]
     own: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    models: tuple[str, ...] = ("mlp", "linear")
+    usual: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def settings(self, given: Mapping[str, Any], base: Settings | None = None) -> Settings:
-        """The defaults, or `base`, changed by what is given; another optimizer brings its usual step size along.
+        """The defaults, or `base`, with what is given; another model or optimizer brings its usual settings along.
 
         ValueError where the values cannot be, or mean nothing to this recipe.
         """
@@ -142,8 +155,14 @@ class Recipe:
         for name in ("data_dir", "data", "target", "missing", "ignore"):
             if name in given and name not in self.own:
                 raise ValueError(f"{name} means nothing to {self.name}")
-        chosen = given.get("optimizer", base.optimizer)
-        usual = USUAL[chosen] if chosen in USUAL and chosen != base.optimizer else {}
+        model = given.get("model", base.model)
+        if model not in self.models:
+            raise ValueError(f"model is {model!r}; there are: {', '.join(self.models)}")
+        usual = dict(self.usual.get(model, {}) if model != base.model else {})
+        before = usual.get("optimizer", base.optimizer)
+        chosen = given.get("optimizer", before)
+        if chosen in USUAL and chosen != before:
+            usual |= USUAL[chosen]
         settings = base.changed(**{**usual, **given})
         for name in self.needs:
             if getattr(settings, name) is None:

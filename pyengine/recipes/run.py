@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..train import Callback, Checkpoints, EarlyStopping, Schedule, Trainer, checkpoint, environment, run_folder
 from .config import check_data, config_of, what_stays
+from .pictures import draw_all, tested
 from .recipe import Job, Recipe, Settings
 from .schedules import schedule_of
 
@@ -55,10 +57,13 @@ def run(
         trainer.fit(job.train, job.val, settings.epochs)
         if trainer.best is not None:
             trainer.restore_best()
-        test = {f"test_{name}": value for name, value in trainer.evaluate(job.test, "test").items()}
+        figures, mistakes = tested(trainer, job)
+        test = {f"test_{name}": value for name, value in figures.items()}
         times = {"resumed_from_step": resumed_from, "wall_seconds": time.perf_counter() - start}
         metrics = test | summary(trainer, settings) | times | {"history": trainer.history}
-        run_folder.write_run(folder, job.model.state_dict(), config, metrics, title(recipe, test))
+        headline = title(recipe, test)
+        pictures = partial(draw_all, job, mistakes, headline)
+        run_folder.write_run(folder, job.model.state_dict(), config, metrics, headline, pictures)
     return Result(metrics, folder, trainer.interrupted)
 
 

@@ -5,6 +5,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from ..data.image_files import KINDS, read_image
 from ..train import BadFileError
 from ..train.metrics import Array
 
@@ -62,17 +63,36 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def read_pixels(path: Path, side: int, ink: int) -> Array:
-    """Images of side x side pixels with ink from 0 to `ink`, one or many, flat or not, as inputs [n, side²], 0 to 1.
+def read_pixels(path: Path, shape: tuple[int, int, int], ink: int) -> Array:
+    """Images of that shape (channels, height, width), one or many, with values from 0 to 1.
 
+    Image files (.png, .jpg, .bmp; needs Pillow) are brought to that size; numbers are pixels from 0 to `ink`, of that
+    shape, flat, with the channels last, or of one channel without that axis.
     BadFileError where the samples in the file are no such images.
     """
-    pixels, size = np.asarray(read_samples(path), np.float32), side * side
-    if pixels.shape not in ((side, side), (size,)) and (pixels.ndim < 2 or pixels[0].size != size):
+    if path.suffix.lower() in KINDS:
+        return _picture(path, shape)
+    pixels = np.asarray(read_samples(path), np.float32)
+    channels, height, width = shape
+    size = channels * height * width
+    last = (height, width, channels)
+    plain = (height, width) if channels == 1 else shape
+    if pixels.shape not in (plain, shape, last, (size,)) and (pixels.ndim < 2 or pixels[0].size != size):
+        wanted = f"{height}x{width}" + (f" with {channels} channels" if channels > 1 else "")
         raise BadFileError(
-            f"{path}: expected are images of {side}x{side} = {size} pixels; these samples are {list(pixels.shape)}"
+            f"{path}: expected are images of {wanted} = {size} pixels; these samples are {list(pixels.shape)}"
         )
-    pixels = pixels.reshape(-1, size)
+    if channels > 1 and pixels.shape[-3:] == last:
+        pixels = np.moveaxis(pixels.reshape(-1, *last), 3, 1)
+    pixels = pixels.reshape(-1, *shape)
     if not (pixels.min() >= 0 and pixels.max() <= ink):  # false for NaN too
         raise BadFileError(f"{path}: pixels go from 0 to {ink}; here from {pixels.min():g} to {pixels.max():g}")
     return pixels / np.float32(ink)
+
+
+def _picture(path: Path, shape: tuple[int, int, int]) -> Array:
+    try:
+        image = read_image(path, shape[0], shape[1:])
+    except ValueError as error:
+        raise BadFileError(str(error)) from None
+    return np.divide(image[None], 255, dtype=np.float32)

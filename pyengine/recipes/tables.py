@@ -39,7 +39,7 @@ def build(settings: Settings, task: str | None, embedded: str | None) -> Job:
     notes = (f"{splits.path.name}: {sizes} rows to train, validate and test with", *splits.notes[:NOTES])
     read = partial(_read, encoder)
     checksum = f"{zlib.crc32(splits.path.read_bytes()):08x}" if settings.data else None
-    return job_of(settings, parts, len(splits.features), read, splits.classes, splits.target_scale, notes, checksum)
+    return job_of(settings, parts, (len(splits.features),), read, splits.classes, splits.target_scale, notes, checksum)
 
 
 def _own(settings: Settings, task: str | None) -> Splits:

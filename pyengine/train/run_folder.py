@@ -4,6 +4,7 @@
     checkpoints/       from which it can be resumed, where they were asked for
     model.safetensors  the weights of the best epoch; names as in the model, config.json in its metadata
     curves.png         loss and metrics by epoch
+    mistakes.png       of images: the worst mistakes on the test data, and filters.png: the weights of the first layer
     metrics.json       what came out: test figures, history, seed, versions, processor, times
 
 Each file is written whole or not at all. metrics.json is written last: where it is, the run is complete.
@@ -12,9 +13,10 @@ Each file is written whole or not at all. metrics.json is written last: where it
 import contextlib
 import errno
 import fcntl
+import importlib.util
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +50,25 @@ def claim(out: Path | None, recipe: str) -> Path:
 
 
 def write_run(
-    folder: Path, weights: Mapping[str, Tensor], config: Mapping[str, Any], metrics: Mapping[str, Any], title: str
+    folder: Path,
+    weights: Mapping[str, Tensor],
+    config: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    title: str,
+    pictures: Callable[[], Mapping[str, bytes]] = dict,
 ) -> None:
-    """Everything that is known at the end of a run; `metrics` has the "history"."""
+    """Everything that is known at the end of a run; `metrics` has the "history".
+
+    pictures  draws further ones, by the names of their files. Without matplotlib there are no pictures.
+    """
     from .curves import draw
 
     write_tensors(folder / WEIGHTS, weights, config)
-    if metrics["history"]:
-        write_atomically(folder / CURVES, draw(metrics["history"], metrics.get("best_epoch"), title))
+    if importlib.util.find_spec("matplotlib") is not None:
+        if metrics["history"]:
+            write_atomically(folder / CURVES, draw(metrics["history"], metrics.get("best_epoch"), title))
+        for name, picture in pictures().items():
+            write_atomically(folder / name, picture)
     write_json(folder / METRICS, metrics)
 
 

@@ -1,0 +1,15 @@
+"""Networks that are known by a name, made of the layers in `nn`, each with the paper that it is from.
+
+>>> import pyengine as pe
+>>> from pyengine.models import VAE
+>>> logits, mean, log_variance = VAE()(pe.zeros(2, 784))
+>>> logits.shape, mean.shape
+((2, 784), (2, 20))
+"""
+
+from .autoencoder import Autoencoder, reconstruction_loss
+from .lenet import LeNet
+from .resnet import ResNet
+from .vae import VAE, vae_loss
+
+__all__ = ["VAE", "Autoencoder", "LeNet", "ResNet", "reconstruction_loss", "vae_loss"]
