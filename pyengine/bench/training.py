@@ -13,6 +13,7 @@ import numpy as np
 import pyengine
 
 from ..backend import Array
+from ..cases.case import Shape
 from ..dtypes import float32
 from .peers import Peer
 from .task import Spec, Task
@@ -37,7 +38,7 @@ def specs() -> list[Spec]:
     found.append(
         _spec("loss", "cross_entropy, smoothed, 512x1000", _loss(512, 1000, label_smoothing=0.1), "cross_entropy_rows")
     )
-    found += [_spec("function", name, work, kernel) for name, kernel, work in _functions()]
+    found += [_spec("function", name, work, kernel) for name, kernel, work in [*_functions(), *_image_functions()]]
     for optimizer in OPTIMIZERS:
         found += [
             _spec("optimizer", f"{optimizer} {name}", _update(optimizer, sizes), modes=("fused",))
@@ -151,6 +152,61 @@ def _functions() -> list[tuple[str, str, Work]]:
         ("randn 1024x1024", "normal", Work(randn, size, 4 * size, 0.0)),
         ("clip_grad_norm_ 100 of 10k", "global_norm", Work(clip, 3 * total, 12 * total, 1e-5)),
     ]
+
+
+def _image_functions() -> list[tuple[str, str, Work]]:
+    """Name, kernel and code of functions of images; f+b is with the gradient of the input."""
+
+    def batch_norm(f: Any, x: Any) -> Any:
+        return f.batch_norm(x, None, None, training=True)
+
+    def max_pool2d(f: Any, x: Any) -> Any:
+        return f.max_pool2d(x, 2)
+
+    def avg_pool2d(f: Any, x: Any) -> Any:
+        return f.avg_pool2d(x, 2)
+
+    def upsample2d(f: Any, x: Any) -> Any:
+        return f.interpolate(x, scale_factor=2, mode="bilinear")
+
+    rows: list[tuple[Callable[[Any, Any], Any], Shape, Shape]] = [
+        (max_pool2d, (64, 32, 28, 28), (64, 32, 14, 14)),
+        (avg_pool2d, (64, 32, 28, 28), (64, 32, 14, 14)),
+        (batch_norm, (32, 64, 32, 32), (32, 64, 32, 32)),
+        (upsample2d, (32, 32, 16, 16), (32, 32, 32, 32)),
+    ]
+    return [
+        (
+            f"{function.__name__} {'x'.join(map(str, given))}{', f+b' if backward else ''}",
+            function.__name__,
+            _on_images(function, given, made, backward),
+        )
+        for function, given, made in rows
+        for backward in (False, True)
+    ]
+
+
+def _on_images(function: Callable[[Any, Any], Any], given: Shape, made: Shape, backward: bool) -> Work:
+    def contender(library: Any, array: Callable[[Array], Any]) -> Contender:
+        rng = np.random.default_rng(0)
+        x = array(rng.standard_normal(given, dtype=np.float32)).requires_grad_(backward)
+        grad = array(rng.standard_normal(made, dtype=np.float32))
+
+        def once() -> Any:
+            x.grad = None
+            y = function(library.nn.functional, x)
+            if backward:
+                y.backward(grad)
+            return y
+
+        def result() -> Sequence[Array]:
+            y = once()
+            return [t.detach().numpy() for t in ((y, x.grad) if backward else (y,))]
+
+        return once, result
+
+    numbers = math.prod(given) + math.prod(made)
+    return Work(contender, 4 * numbers, 4 * numbers * (2 if backward else 1), 1e-5)
 
 
 def _update(optimizer: str, sizes: tuple[int, ...]) -> Work:
