@@ -20,6 +20,7 @@ namespace pe::conv {
 inline constexpr int64_t kSteps = 192;        // of a panel of weights in L1: 12 KiB
 inline constexpr int64_t kFewSteps = 64;      // after so few, turning sums over costs as much as summing
 inline constexpr int64_t kBlockPixels = 192;  // a block of sums in L1, where the weights stay there anyhow
+inline constexpr int64_t kMostPixels = 2048;  // a block of sums in L2 otherwise
 
 // How many rows of results a band has.
 template <class T>
@@ -47,9 +48,9 @@ class Correlator {
         weights_(x_.groups * panels_ * width_ * depth_ + kLanes<T>),
         bias_(panels_ * width_ * x_.groups),
         offsets_(depth_),
-        pixels_(band_.rows * x_.out.size.w),
         row_vectors_(ceil_div(x_.out.size.w, kLanes<T>)),
-        columns_(row_vectors_) {}
+        pixels_(band_.rows * (wide_ ? row_vectors_ : x_.out.size.w)),
+        places_(wide_ ? band_.rows * row_vectors_ : 0) {}
 
   void run() {
     prepare();
@@ -71,7 +72,8 @@ class Correlator {
   }
 
  private:
-  // Vectors of pixels pay where a panel of channels would be emptier, or is stored before it has summed much.
+  // Whether lanes are pixels. That pays where a panel of channels would be emptier, or be stored before it has summed
+  // much.
   bool pixels_are_vectors() const {
     constexpr int64_t L = kLanes<T>;
     const int64_t padded = ceil_div(x_.out_channels, kPanel<T>) * kPanel<T>, width = ceil_div(x_.out.size.w, L) * L;
@@ -88,15 +90,15 @@ class Correlator {
 
   int64_t block_pixels() const {
     const int64_t all = band_.rows * x_.out.size.w;
-    return depth_ <= kSteps ? std::min(all, kBlockPixels) : all;
+    return std::min(all, depth_ <= kSteps ? kBlockPixels : kMostPixels);
   }
 
   void prepare() {
     step_offsets(x_, band_, offsets_.data());
-    pixel_offsets(band_, x_.out.size.w, pixels_.data());
-    // The vectors of a row, of which the last one overlaps its neighbour.
-    for (int64_t v = 0; v < row_vectors_; ++v)
-      columns_[v] = std::max<int64_t>(0, std::min(v * kLanes<T>, x_.out.size.w - kLanes<T>));
+    if (wide_)
+      place_vectors();
+    else
+      pixel_offsets(band_, x_.out.size.w, pixels_.data());
     const int64_t padded = panels_ * width_;
     if (x_.bias)
       for (int64_t o = 0; o < x_.groups * padded; ++o) {
@@ -109,6 +111,19 @@ class Correlator {
                       for (int64_t i = begin; i < end; ++i) pack(i / panels_, i % panels_, contiguous);
                     });
   }
+
+  // The vectors of all rows in turn. The last one of a row overlaps its neighbour; of a short row, it is the only one.
+  void place_vectors() {
+    for (int64_t y = 0, i = 0; y < band_.rows; ++y)
+      for (int64_t v = 0; v < row_vectors_; ++v, ++i) {
+        const int64_t column = std::max<int64_t>(0, std::min(v * kLanes<T>, x_.out.size.w - kLanes<T>));
+        pixels_[i] = y * band_.row_step() + column;
+        places_[i] = y * (direct() ? x_.out.stride.h : sums_row()) + column;
+      }
+  }
+
+  // Whether a vector of pixels can be stored to the results as it is.
+  bool direct() const { return x_.out.stride.w == 1 && x_.out.size.w >= kLanes<T>; }
 
   // A panel for pixel_tile is as wide as it has channels; these are shared out evenly.
   int64_t first_channel(int64_t panel) const {
@@ -157,6 +172,7 @@ class Correlator {
   }
 
   void by_channels(const T* panel, const T* copy, const Result<T>& to, T* sums, Ahead<T>& ahead) {
+    constexpr int64_t W = kPanel<T>;
     const int64_t all = to.size.area(), block = block_pixels();
     for (int64_t p = 0; p < all; p += block) {
       const int64_t count = std::min(block, all - p);
@@ -167,8 +183,8 @@ class Correlator {
           ahead.fetch();
           const T* pixel[MR];
           for (int i = 0; i < M; ++i) pixel[i] = copy + pixels_[p + begin + i];
-          kChannelTiles<T>[static_cast<size_t>(M)](steps, panel + step* kPanel<T>, offsets_.data() + step, pixel,
-                                                   sums + begin* kPanel<T>, step > 0);
+          const ChannelTile<T> tile = kChannelTiles<T>[static_cast<size_t>(M)];
+          tile(steps, panel + step * W, offsets_.data() + step, pixel, sums + begin * W, step > 0);
         });
         step += steps;
       } while (step < depth_);
@@ -176,32 +192,25 @@ class Correlator {
     }
   }
 
-  // The vectors of all rows in turn, as many at once as the tile takes.
+  // As many vectors at once as the tile takes; the last tile overlaps the one before.
   void by_pixels(const T* weights, const T* copy, const Result<T>& to, T* sums, Ahead<T>& ahead) {
     const auto& tiles = kPixelTiles<T>[static_cast<size_t>(to.channels)];
-    const int64_t wide = vectors_of(static_cast<int>(to.channels)), row = row_vectors_, count = to.size.h * row;
-    const bool direct = to.stride.w == 1 && to.size.w >= kLanes<T>;
-    const int64_t pitch = sums_row(), channel = direct ? to.channel : to.size.h * pitch;
-    T* const data = direct ? to.data : sums;
-    const int64_t stride = direct ? to.stride.h : pitch;
+    const int64_t count = to.size.h * row_vectors_, most = vectors_of(static_cast<int>(to.channels));
+    const int64_t wide = count >= most ? most : 1, pitch = sums_row(), channel = to.size.h * pitch;
+    T* const data = direct() ? to.data : sums;
     const T* vectors[kMostVectors];
     T* out[kMostVectors];
-    const PixelResult<T> result{out, channel, to.bias, to.relu};
-    for (int64_t i = 0, y = 0, v = 0; i < count;) {
-      const int64_t n = count - i >= wide ? wide : 1;
-      for (int64_t j = 0; j < n; ++j) {
-        vectors[j] = copy + y * band_.row_step() + columns_[v];
-        out[j] = data + y * stride + columns_[v];
-        if (++v == row) {
-          v = 0;
-          ++y;
-        }
+    const PixelResult<T> result{out, direct() ? to.channel : channel, to.bias, to.relu};
+    for (int64_t i = 0; i < count; i += wide) {
+      const int64_t first = std::min(i, count - wide);
+      for (int64_t j = 0; j < wide; ++j) {
+        vectors[j] = copy + pixels_[first + j];
+        out[j] = data + places_[first + j];
       }
       ahead.fetch();
-      tiles[n > 1](depth_, weights, offsets_.data(), vectors, result);
-      i += n;
+      tiles[wide > 1](depth_, weights, offsets_.data(), vectors, result);
     }
-    if (direct) return;
+    if (direct()) return;
     for (int64_t c = 0; c < to.channels; ++c)
       for (int64_t y = 0; y < to.size.h; ++y)
         for (int64_t x = 0; x < to.size.w; ++x)
@@ -213,9 +222,9 @@ class Correlator {
   const bool wide_;
   const int64_t width_, panels_, depth_;
   Scratch<T> weights_, bias_;
-  Scratch<int64_t> offsets_, pixels_;
-  const int64_t row_vectors_;
-  Scratch<int64_t> columns_;
+  Scratch<int64_t> offsets_;
+  const int64_t row_vectors_;         // of pixels, in a row of results
+  Scratch<int64_t> pixels_, places_;  // where pixels, or vectors of them, begin in the copy and in a channel of results
 };
 
 template <class T>
