@@ -107,12 +107,29 @@ inline void fill_rows(char* to, int64_t to_row, const char* from, int64_t from_r
   }
 }
 
+// memcpy. Where the C library takes "rep movsb" for long copies, as glibc does on some processors, a copy to a place a
+// few bytes behind its source modulo 4096 takes 14 times as long (Zen 3); plain vectors do not mind.
+inline void copy_bytes(char* to, const char* from, int64_t n) {
+  constexpr int64_t kLong = 2048, kStep = 4 * kVecBytes;
+  int64_t i = 0;
+  if (n >= kLong) {
+    for (; i + kStep <= n; i += kStep) {
+      Lanes<uint8_t, kVecBytes> v[4];
+#pragma GCC unroll 4
+      for (int k = 0; k < 4; ++k) v[k] = load_lanes<uint8_t, kVecBytes>(from + i + k * kVecBytes);
+#pragma GCC unroll 4
+      for (int k = 0; k < 4; ++k) store_lanes<uint8_t, kVecBytes>(to + i + k * kVecBytes, v[k]);
+    }
+  }
+  std::memcpy(to + i, from + i, static_cast<size_t>(n - i));
+}
+
 }  // namespace detail
 
 // n items from one run of memory to another, which do not overlap.
 inline void copy_run(char* to, int64_t to_stride, const char* from, int64_t from_stride, int64_t n, int64_t size) {
   if (to_stride == size && from_stride == size) {
-    std::memcpy(to, from, static_cast<size_t>(n * size));
+    detail::copy_bytes(to, from, n * size);
   } else {
     detail::copy_strided(to, to_stride, from, from_stride, n, size);
   }
