@@ -19,6 +19,8 @@ from pyengine.train.pictures import draw_filters, draw_gallery
 
 DATA = os.environ.get("PYENGINE_DATA")
 needs_mnist = pytest.mark.skipif(not DATA or not (Path(DATA) / "mnist").is_dir(), reason="PYENGINE_DATA has no mnist")
+DOCS = Path(__file__).parents[1] / "docs"
+RESULTS = {"mnist --model lenet": "lenet"}
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -185,6 +187,20 @@ def test_the_real_digits_fit_the_recipe(tmp_path):
     x, target = next(iter(job.test))
     assert x.shape == target.shape == (256, 1, 28, 28)
     assert job.loss_fn(job.model(x), target).item() == pytest.approx(543, rel=0.1)  # 784 log 2: it knows nothing yet
+
+
+# --- what came out
+
+
+def test_the_page_shows_the_committed_results():
+    page = (DOCS / "recipes.md").read_text()
+    for command, name in RESULTS.items():
+        results = json.loads((DOCS / "results" / f"{name}.json").read_text())
+        settings = RECIPES[results["recipe"]].settings({"model": results["settings"]["model"]})
+        assert {key: getattr(settings, key) for key in results["settings"]} == results["settings"]
+        for result in results["runs"]:
+            figures = f"{result['test_accuracy']:.4f} | {result['test_loss']:.4f} | {result['best_epoch']}"
+            assert f"| `{command}` | {result['seed']} | {figures} |" in page
 
 
 # --- settings that a model brings along
