@@ -20,7 +20,7 @@ from pyengine.train.pictures import draw_filters, draw_gallery
 DATA = os.environ.get("PYENGINE_DATA")
 needs_mnist = pytest.mark.skipif(not DATA or not (Path(DATA) / "mnist").is_dir(), reason="PYENGINE_DATA has no mnist")
 DOCS = Path(__file__).parents[1] / "docs"
-RESULTS = {"mnist --model lenet": "lenet"}
+RESULTS = {"mnist --model lenet": "lenet", "glasses-rings": "glasses_rings"}
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
