@@ -208,7 +208,8 @@ def test_tables() -> None:
     assert list(report.geometric_means(RESULT["rows"])) == [("rows", "numpy", pytest.approx(2.0), 1)]
     assert report.width(report.table(RESULT)) > 40
     assert "sum 4x4" not in report.markdown(RESULT, {"mean"})
-    assert "| rows | 2.00 |" in report.summary([RESULT])
+    text = report.summary([{**RESULT, "rows": [row(ratios={"torch": [3.0, 3, 3], "torch fused": [2.0, 2, 2]})]}])
+    assert "| sums, softmax, layer norm, sorting: row by row | – | 2.00 |" in text
 
 
 def test_time_on_busy_cores_is_a_column_and_has_a_limit() -> None:

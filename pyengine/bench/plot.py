@@ -7,7 +7,14 @@ import numpy as np
 
 Record = dict[str, Any]
 
-COLOURS = {"matmul": "#1b6ca8", "elementwise": "#c1440e", "rows": "#4f772d", "loss": "#8f2d56", "optimizer": "#6c584c"}
+COLOURS = {
+    "matmul": "#1b6ca8",
+    "conv": "#d4a017",
+    "elementwise": "#c1440e",
+    "rows": "#4f772d",
+    "loss": "#8f2d56",
+    "optimizer": "#6c584c",
+}
 
 
 def roofline(result: Record, path: str) -> None:
