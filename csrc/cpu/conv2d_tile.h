@@ -65,7 +65,8 @@ constexpr std::array<ChannelTile<T>, MR + 1> channel_tiles(std::integer_sequence
 
 // kChannelTiles<T>[M] for M pixels.
 template <class T>
-inline constexpr auto kChannelTiles = channel_tiles<T>(std::make_integer_sequence<int, MR>{});
+[[gnu::visibility("hidden")]] inline constexpr auto kChannelTiles =
+    channel_tiles<T>(std::make_integer_sequence<int, MR>{});
 
 // `count` pixels (or rows) as even tiles of at most MR, so that none is much smaller than the others: visit(begin, M).
 template <class Visit>
@@ -157,6 +158,6 @@ constexpr std::array<std::array<PixelTile<T>, 2>, MR + 1> pixel_tiles(std::integ
 }
 
 template <class T>
-inline constexpr auto kPixelTiles = pixel_tiles<T>(std::make_integer_sequence<int, MR>{});
+[[gnu::visibility("hidden")]] inline constexpr auto kPixelTiles = pixel_tiles<T>(std::make_integer_sequence<int, MR>{});
 
 }  // namespace pe::conv

@@ -70,7 +70,7 @@ constexpr auto dot_tiles(std::integer_sequence<int, Ms...>) {
 }
 
 template <class T>
-inline constexpr auto kDotTiles = dot_tiles<T>(std::make_integer_sequence<int, kDots>{});
+[[gnu::visibility("hidden")]] inline constexpr auto kDotTiles = dot_tiles<T>(std::make_integer_sequence<int, kDots>{});
 
 template <class T>
 class WeightDots {
