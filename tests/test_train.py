@@ -558,7 +558,14 @@ def test_interrupted_run_is_written(default_sigint, tmp_path):
     assert early.metrics["history"] == []
     assert early.metrics["best_epoch"] is None
     assert early.metrics["test_accuracy"] > 0
-    assert sorted(os.listdir(tmp_path / "early")) == ["checkpoints", "config.json", "metrics.json", "model.safetensors"]
+    assert sorted(os.listdir(tmp_path / "early")) == [
+        "checkpoints",
+        "config.json",
+        "filters.png",
+        "metrics.json",
+        "mistakes.png",
+        "model.safetensors",
+    ]
 
 
 # --- digits
@@ -688,7 +695,14 @@ def test_schedules_are_spread_over_the_whole_training(schedule, rates):
 def test_run_folder(tmp_path):
     settings = Settings(epochs=2, batch_size=64, lr=0.1, momentum=0.9, weight_decay=0.0, hidden=32, seed=7)
     result = run(DIGITS, settings, tmp_path / "run")
-    assert sorted(os.listdir(result.folder)) == ["config.json", "curves.png", "metrics.json", "model.safetensors"]
+    assert sorted(os.listdir(result.folder)) == [
+        "config.json",
+        "curves.png",
+        "filters.png",
+        "metrics.json",
+        "mistakes.png",
+        "model.safetensors",
+    ]
 
     metrics = json.loads((result.folder / "metrics.json").read_text())
     assert metrics["seed"] == 7
