@@ -54,11 +54,16 @@ assert not seen, seen
 
 
 def test_it_takes_less_than_150_ms_beyond_numpy() -> None:
-    # Processor time, not the clock, and the least of several: what else the machine does only ever adds to it.
-    code = "import time, numpy; t = time.process_time(); import pyengine; print(time.process_time() - t)"
+    # Processor time, not the clock, and the least of several: what else the machine does only ever adds to it. The limit is
+    # for the machine on which NumPy takes 61 ms; a slower one is slower at both.
+    code = """
+import time; a = time.process_time(); import numpy; b = time.process_time(); import pyengine
+print(b - a, time.process_time() - b)
+"""
     fresh(code)
-    times = [float(fresh(code).stdout) for _ in range(7)]
-    assert min(times) < 0.150, times
+    numpy_and_ours = [tuple(map(float, fresh(code).stdout.split())) for _ in range(7)]
+    slower = max(1.0, min(numpy for numpy, _ in numpy_and_ours) / 0.061)
+    assert min(ours for _, ours in numpy_and_ours) < 0.150 * slower, numpy_and_ours
 
 
 def test_the_cases_need_no_test_library() -> None:
