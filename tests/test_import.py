@@ -54,8 +54,8 @@ assert not seen, seen
 
 
 def test_it_takes_less_than_150_ms_beyond_numpy() -> None:
-    # Processor time, not the clock, and the least of several: what else the machine does only ever adds to it. The limit is
-    # for the machine on which NumPy takes 61 ms; a slower one is slower at both.
+    # Processor time, not the clock, and the least of several: what else the machine does only adds to it. The limit
+    # is for the machine on which NumPy takes 61 ms; a slower one is slower at both.
     code = """
 import time; a = time.process_time(); import numpy; b = time.process_time(); import pyengine
 print(b - a, time.process_time() - b)
