@@ -96,12 +96,23 @@ def series(term: Callable[[int], Any]) -> Function:
 
 NEVER_ZERO = mp.mpf(10) ** -12  # keeps a weight that vanishes at 0 usable
 ERF_MIDDLE = mp.mpf("2.5")
+TANH_SMALL = mp.mpf("0.55")
 HALF_LN2 = mp.log(2) / 2 * mp.mpf("1.001")
 exp_rest = series(lambda k: 1 / mp.factorial(k + 2))
 atanh_rest = series(lambda k: mp.mpf(2) / (2 * k + 3))
 sin_rest = series(lambda k: mp.mpf(-1) ** (k + 1) / mp.factorial(2 * k + 3))
 cos_rest = series(lambda k: mp.mpf(-1) ** k / mp.factorial(2 * k + 4))
 erf_rest = series(lambda k: 2 / mp.sqrt(mp.pi) * (-1) ** k / (mp.factorial(k) * (2 * k + 1)) - (1 if k == 0 else 0))
+
+
+
+def tanh_rest(z: Any) -> Any:
+    """(tanh(x) / x - 1) / x^2 in z = x^2: what x + x^3·P(x^2) needs."""
+    if z < mp.mpf(10) ** -20:
+        return mp.mpf(-1) / 3 + 2 * z / 15
+    x = mp.sqrt(z)
+    return (mp.tanh(x) / x - 1) / z
+
 
 TABLES = {
     "exp": Table(
@@ -115,6 +126,13 @@ TABLES = {
     "sin": Table(sin_rest, lambda z: z / (1 + z * sin_rest(z)) + NEVER_ZERO**3, 0, mp.pi**2 / 16, {np.float64: 6}),
     "cos": Table(
         cos_rest, lambda z: z**2 / (1 - z / 2 + z**2 * cos_rest(z)) + NEVER_ZERO**3, 0, mp.pi**2 / 16, {np.float64: 6}
+    ),
+    "tanh": Table(
+        tanh_rest,
+        lambda z: z / (1 + z * tanh_rest(z)) + NEVER_ZERO**3,
+        0,
+        TANH_SMALL**2,
+        {np.float32: 5, np.float64: 10},
     ),
     "erf": Table(erf_rest, lambda z: 1 / (1 + erf_rest(z)), 0, 1, {np.float32: 7, np.float64: 12}),
     "erf from 1": Table(

@@ -134,7 +134,7 @@ int main(int argc, char** argv) {
   run("expm1", 1.8, [](auto x) { return math::expm1(x); }, [](auto x) { return std::expm1(x); });
   run("log", 0.85, [](auto x) { return math::log(x); }, [](auto x) { return std::log(x); });
   run("log1p", 0.9, [](auto x) { return math::log1p(x); }, [](auto x) { return std::log1p(x); });
-  run("tanh", 2.4, [](auto x) { return math::tanh(x); }, [](auto x) { return std::tanh(x); });
+  run("tanh", 1.6, [](auto x) { return math::tanh(x); }, [](auto x) { return std::tanh(x); });
   run(
       "sigmoid", 2.5, [](auto x) { return math::sigmoid(x); },
       [](auto x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); });

@@ -1,11 +1,11 @@
 // tanh, sigmoid and erf lane by lane, for Vec<float> and Vec<double>.
 //
-// tanh and sigmoid are made of expm1 and exp so that nothing cancels and nothing overflows. erf has two polynomials,
-// both made by tools/minimax.py: x + x·P(x^2) up to |x| = 1, and beyond a plain one for float; double would need 30
-// terms and takes 1 - exp(Q(|x|)) with Q = log(erfc), where an error of Q counts for less and less. NaN stays, the
-// infinities give the limits, the sign of zero is kept.
+// Where the result is small, tanh and erf are x + x·P(x^2): nothing cancels. Beyond, tanh is 1 - 2 / (exp(2x) + 1), and
+// erf another polynomial for float; double would need 30 terms and takes 1 - exp(Q(|x|)) with Q = log(erfc), where an
+// error of Q counts for less and less. tools/minimax.py makes the polynomials. NaN stays, the infinities give the
+// limits, the sign of zero is kept.
 //
-// Errors stay below 2.4 ulp for tanh, 2.5 for sigmoid, 1.5 for erf (1.75 without FMA): csrc/check/accuracy.cpp.
+// Errors stay below 1.6 ulp for tanh, 2.5 for sigmoid, 1.5 for erf (1.75 without FMA): csrc/check/accuracy.cpp.
 #pragma once
 
 #include "cpu/vec_math.h"
@@ -18,6 +18,8 @@ struct Activations;
 template <>
 struct Activations<float> {
   static constexpr float kTanhIsOne = 9.5f, kErfIsOne = 3.92f, kErfMiddle = 2.5f;
+  // (tanh(x) / x - 1) / x^2 in x^2 on [0, kTanhSmall^2]
+  static constexpr float kTanh[] = {-0x1.55554ap-2f, 0x1.110d26p-3f, -0x1.b9287ap-5f, 0x1.593d08p-6f, -0x1.9b3046p-8f};
   // erf(x) / x - 1 in x^2 on [0, 1]
   static constexpr float kErf[] = {0x1.06eba8p-3f, -0x1.81273ep-2f, 0x1.ce2cf8p-4f, -0x1.b7f90ep-6f,
                                    0x1.5405b2p-8f, -0x1.a3f7p-11f,  0x1.496a32p-14f};
@@ -31,6 +33,10 @@ struct Activations<float> {
 template <>
 struct Activations<double> {
   static constexpr double kTanhIsOne = 20.0, kErfIsOne = 6.0;
+  static constexpr double kTanh[] = {-0x1.555555555549ep-2,  0x1.111111110295ep-3,  -0x1.ba1ba1ad70755p-5,
+                                     0x1.664f45c2b04a6p-6,   -0x1.226ddd44294f4p-7, 0x1.d6c61d4501165p-9,
+                                     -0x1.7cf3b9c1e46e7p-10, 0x1.2fa2744c2fda6p-11, -0x1.b9093d89eb2afp-13,
+                                     0x1.abffc9b5688d0p-15};
   // erf(x) / x - 1 in x^2 on [0, 1]
   static constexpr double kErf[] = {0x1.06eba8214db68p-3,   -0x1.812746b0379bdp-2,  0x1.ce2f21a040d16p-4,
                                     -0x1.b82ce311fa93ep-6,  0x1.565bccf92b2f9p-8,   -0x1.c02db03dd71d5p-11,
@@ -45,19 +51,17 @@ struct Activations<double> {
                                         -0x1.0e618c54eb432p-28, 0x1.c1bab06be912ep-33,  -0x1.5ada1a2d3f366p-38};
 };
 
-// |x|, but at most `bound`; a NaN stays.
-template <class T>
-inline Vec<T> bounded_size(Vec<T> x, T bound) {
-  const Vec<T> size = absolute<T>(x);
-  return select(size > bound, splat(bound), size);
-}
+inline constexpr double kTanhSmall = 0.55;  // up to here the polynomial: tanh is 0.5
 
-// |tanh(x)| = |t| / (t + 2) with t = exp(±2|x|) - 1, by either sign: the one that loses less in rounding t and t + 2.
 template <class T>
 inline Vec<T> tanh_lanes(Vec<T> x) {
-  const Vec<T> twice = bounded_size<T>(x, Activations<T>::kTanhIsOne) * T(2);
-  const Vec<T> t = expm1_lanes<T>(select(twice < T(1), -twice, twice));
-  return with_sign<T>(absolute<T>(t) / (t + T(2)), x);
+  using C = Activations<T>;
+  const Vec<T> size = absolute<T>(x), square = x * x;
+  const Vec<T> small = size * (square * polynomial<T>(square, C::kTanh)) + size;
+  // a NaN is not above kTanhIsOne and stays
+  const Vec<T> bounded = select(size > C::kTanhIsOne, splat(C::kTanhIsOne), size);
+  const Vec<T> large = T(1) - T(2) / (exp_flushed_lanes<T>(bounded * T(2)) + T(1));
+  return with_sign<T>(select(size < T(kTanhSmall), small, large), x);
 }
 
 // 1 / (1 + exp(-x)) for x >= 0, exp(x) / (1 + exp(x)) below
