@@ -20,7 +20,13 @@ from pyengine.train.pictures import draw_filters, draw_gallery
 DATA = os.environ.get("PYENGINE_DATA")
 needs_mnist = pytest.mark.skipif(not DATA or not (Path(DATA) / "mnist").is_dir(), reason="PYENGINE_DATA has no mnist")
 DOCS = Path(__file__).parents[1] / "docs"
-RESULTS = {"mnist --model lenet": "lenet", "glasses-rings": "glasses_rings"}
+RESULTS = {
+    "mnist --model lenet": "lenet",
+    "glasses-rings": "glasses_rings",
+    "cifar10": "cifar10",
+    "autoencoder": "autoencoder",
+    "autoencoder --model vae": "vae",
+}
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -199,8 +205,16 @@ def test_the_page_shows_the_committed_results():
         settings = RECIPES[results["recipe"]].settings({"model": results["settings"]["model"]})
         assert {key: getattr(settings, key) for key in results["settings"]} == results["settings"]
         for result in results["runs"]:
-            figures = f"{result['test_accuracy']:.4f} | {result['test_loss']:.4f} | {result['best_epoch']}"
+            accuracy = f"{result['test_accuracy']:.4f}" if "test_accuracy" in result else "–"
+            figures = f"{accuracy} | {result['test_loss']:.4f} | {result['best_epoch']}"
             assert f"| `{command}` | {result['seed']} | {figures} |" in page
+
+
+def test_the_readme_says_what_the_photos_take():
+    (run,) = json.loads((DOCS / "results" / "cifar10.json").read_text())["runs"]
+    said = f"ResNet-20: {run['test_accuracy']:.2f} in {run['minutes']:.0f} minutes"
+    assert said in (DOCS.parent / "README.md").read_text()
+    assert f"five epochs of ResNet-20 took {run['minutes']} minutes" in (DOCS / "recipes.md").read_text()
 
 
 # --- settings that a model brings along

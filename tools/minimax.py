@@ -105,7 +105,6 @@ cos_rest = series(lambda k: mp.mpf(-1) ** k / mp.factorial(2 * k + 4))
 erf_rest = series(lambda k: 2 / mp.sqrt(mp.pi) * (-1) ** k / (mp.factorial(k) * (2 * k + 1)) - (1 if k == 0 else 0))
 
 
-
 def tanh_rest(z: Any) -> Any:
     """(tanh(x) / x - 1) / x^2 in z = x^2: what x + x^3·P(x^2) needs."""
     if z < mp.mpf(10) ** -20:
