@@ -7,12 +7,13 @@ Nothing falls back silently: a device that cannot be had raises and says what is
 
 import importlib
 import os
+from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import reference
+from .kernel_names import KERNEL_NAMES
 
 try:
     from ._core import empty as pool_array
@@ -191,13 +192,19 @@ def native_kernels(module_name: str) -> dict[str, Any]:
         module = importlib.import_module(f"pyengine.{module_name}")
     except ModuleNotFoundError as error:
         raise ImportError(f"the native module pyengine.{module_name} is not in this installation") from error
-    missing = [name for name in reference.kernels() if not hasattr(module, name)]
+    missing = [name for name in KERNEL_NAMES if not hasattr(module, name)]
     if missing:
         raise ImportError(
             f"the native module pyengine.{module_name} lacks {', '.join(missing)}: it was built from older sources; "
             f"build it again with `pip install .`, or in this checkout as CONTRIBUTING.md says"
         )
-    return {name: getattr(module, name) for name in reference.kernels()}
+    return {name: getattr(module, name) for name in KERNEL_NAMES}
+
+
+def _reference_kernels() -> dict[str, Any]:
+    from . import reference
+
+    return reference.kernels()
 
 
 def cpu_module() -> str:
@@ -206,10 +213,35 @@ def cpu_module() -> str:
     return "cpu" if level == "arm" else f"cpu_{level}"
 
 
-cpu = Device("cpu", _namespace(native_kernels(cpu_module())))
-numpy = Device("numpy", _namespace(reference.kernels()))
+class Devices(Mapping[str, Device]):
+    """The devices of this installation by name. The kernels of one are loaded when it is first asked for.
 
-DEVICES = {"cpu": cpu, "numpy": numpy}
+    Every `Device` has its kernels, so using them costs no test. What a device lacks, a module or the hardware, raises
+    where it is asked for.
+    """
+
+    def __init__(self, load: Mapping[str, Callable[[], dict[str, Any]]]) -> None:
+        self._load = load
+        self._loaded: dict[str, Device] = {}
+
+    def __getitem__(self, name: str) -> Device:
+        found = self._loaded.get(name)
+        if found is None:  # of two threads that load it at once, both get the device of the first
+            found = self._loaded.setdefault(name, Device(name, _namespace(self._load[name]())))
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._load
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._load)
+
+    def __len__(self) -> int:
+        return len(self._load)
+
+
+DEVICES = Devices({"cpu": lambda: native_kernels(cpu_module()), "numpy": _reference_kernels})
+cpu = DEVICES["cpu"]
 
 
 def device(which: "str | Device | None" = None) -> Device:
@@ -226,10 +258,9 @@ def device(which: "str | Device | None" = None) -> Device:
         return cpu
     if isinstance(which, Device):
         return which
-    try:
-        return DEVICES[which]
-    except KeyError:
-        raise ValueError(f"unknown device {which!r}; this installation has {', '.join(DEVICES)}") from None
+    if which not in DEVICES:
+        raise ValueError(f"unknown device {which!r}; this installation has {', '.join(DEVICES)}")
+    return DEVICES[which]
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> Array:

@@ -1,9 +1,10 @@
 """Sums of products by index letters, over permute, reshape and matmul."""
 
-import string
 from collections.abc import Sequence
 
 from .tensor import Tensor
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def einsum(equation: str, *operands: Tensor) -> Tensor:
@@ -37,14 +38,14 @@ def _parse(equation: str, operands: Sequence[Tensor]) -> tuple[list[str], str]:
     terms = left.split(",")
     if len(terms) != len(operands):
         raise ValueError(f"einsum: {equation!r} names {len(terms)} operands, {len(operands)} were given")
-    allowed = set(string.ascii_letters)
+    allowed = set(_LETTERS)
     for term in (*terms, right):
         bare = term.replace("...", "", 1)
         if not set(bare) <= allowed:
             raise ValueError(f"einsum: {term!r} in {equation!r} may hold letters and one '...' only")
         if len(set(bare)) != len(bare):
             raise ValueError(f"einsum: a letter occurs twice in {term!r} of {equation!r}; diagonals are not supported")
-    free = [letter for letter in reversed(string.ascii_letters) if letter not in equation]
+    free = [letter for letter in reversed(_LETTERS) if letter not in equation]
     batch_axes = [t.ndim - len(term.replace("...", "")) for term, t in zip(terms, operands, strict=True)]
     for term, t, extra in zip(terms, operands, batch_axes, strict=True):
         if extra < 0 or (extra and "..." not in term):

@@ -21,9 +21,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import dtypes
+from . import dtypes, ops
 from .backend import Array, Device, Kernels
-from .ops import OPS, Op, Spec
+from .ops import Op, Spec
 from .ops.copy import COPY
 
 Edge: TypeAlias = "Node | Value"
@@ -455,7 +455,7 @@ class DifferentiableKernels:
         return wrap(self._device.kernels.scalar(value, dtype), self._device)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        op = OPS.get(name)
+        op = ops.OPS.get(name)
         if op is None:
             raise NotImplementedError(f"second derivatives: the kernel {name} has no gradient of its own")
 

@@ -26,12 +26,17 @@ from strategies import Drawn, draw_call, draw_layouts
 from pyengine import reference
 from pyengine.cases import KERNELS, RandomPick
 from pyengine.dtypes import ALL
+from pyengine.kernel_names import KERNEL_NAMES
 
 every_kernel = pytest.mark.parametrize("name", KERNELS)
 
 
 def test_every_kernel_has_cases() -> None:
     assert sorted(KERNELS) == sorted(reference.kernels())
+
+
+def test_the_list_of_names_has_every_kernel() -> None:
+    assert sorted(reference.kernels()) == KERNEL_NAMES, "pyengine/kernel_names.py: sorted, a kernel a line"
 
 
 def test_backend_has_every_kernel(backend) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import reference
 from ..backend import Array
-from ..reference._windows import Pair
+from ..windows import Pair
 from .case import Call, Cases, Operand, Pick, Shape, wrong
 
 _SIZES = (

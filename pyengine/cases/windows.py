@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from ..reference._windows import Pair, window_count, window_extent
+from ..windows import Pair, window_count, window_extent
 from .case import Pick, Shape
 
 

@@ -1,72 +1,20 @@
 """The operations: one record each, found by name in `OPS`."""
 
-from . import (
-    activations,
-    avg_pool,
-    batch_norm,
-    choose,
-    compare,
-    conv2d,
-    copy,
-    cross_entropy,
-    cross_entropy_rows,
-    cumsum,
-    dropout,
-    elementwise,
-    extremum,
-    index,
-    join,
-    layer_norm,
-    log_softmax,
-    losses,
-    matmul,
-    max_pool,
-    moments,
-    power,
-    quotient,
-    reduce,
-    softmax,
-    sort,
-    unary,
-    upsample,
-    views,
-)
+from typing import TYPE_CHECKING, Any
+
 from .op import Op, Spec
 
-OPS: dict[str, Op] = {
-    op.name: op
-    for module in (
-        elementwise,
-        activations,
-        copy,
-        reduce,
-        extremum,
-        cumsum,
-        moments,
-        views,
-        matmul,
-        conv2d,
-        softmax,
-        log_softmax,
-        cross_entropy,
-        cross_entropy_rows,
-        losses,
-        layer_norm,
-        max_pool,
-        avg_pool,
-        batch_norm,
-        upsample,
-        index,
-        join,
-        sort,
-        dropout,
-        unary,
-        compare,
-        choose,
-        power,
-        quotient,
-    )
-    for op in module.OPS
-}
+if TYPE_CHECKING:
+    from .table import OPS
 
 __all__ = ["OPS", "Op", "Spec"]
+
+
+def __getattr__(name: str) -> Any:
+    # Only second derivatives and the profiler look operations up, and loading all of them takes a while.
+    if name != "OPS":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .table import OPS
+
+    globals()[name] = OPS
+    return OPS

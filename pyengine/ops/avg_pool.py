@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..backend import Kernels
-from ..reference._windows import Pair
+from ..windows import Pair
 from .op import Attrs, Op, Spec, nbytes, require_float, size
 from .windows import pooled_spec
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Kernels
-from ..reference._windows import Pair
+from ..windows import Pair
 from .op import Attrs, Op, Spec, nbytes, require_float, size
 from .windows import pooled_spec
 

@@ -4,8 +4,7 @@ Everything else reads these records: dispatch and autograd (tape.py), the tests,
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -25,7 +24,6 @@ class Spec(NamedTuple):
 Attrs = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
 class Op:
     """One operation.
 
@@ -43,13 +41,29 @@ class Op:
     promotes whether operands of different dtypes are cast to their common one
     """
 
-    name: str
-    infer: Callable[[Sequence[Spec], Attrs], list[Spec]]
-    forward: Callable[..., tuple[Any, tuple[Any, ...]]]
-    vjp: Callable[..., tuple[Any, ...]]
-    cost: Callable[[Sequence[Spec], Attrs], tuple[int, int]]
-    saves: tuple[int, ...] = ()
-    promotes: bool = False
+    # no dataclass: building one costs more of `import pyengine` than all the records
+    __slots__ = ("cost", "forward", "infer", "name", "promotes", "saves", "vjp")
+
+    def __init__(
+        self,
+        name: str,
+        infer: Callable[[Sequence[Spec], Attrs], list[Spec]],
+        forward: Callable[..., tuple[Any, tuple[Any, ...]]],
+        vjp: Callable[..., tuple[Any, ...]],
+        cost: Callable[[Sequence[Spec], Attrs], tuple[int, int]],
+        saves: tuple[int, ...] = (),
+        promotes: bool = False,
+    ) -> None:
+        self.name: Final = name
+        self.infer: Final = infer
+        self.forward: Final = forward
+        self.vjp: Final = vjp
+        self.cost: Final = cost
+        self.saves: Final = saves
+        self.promotes: Final = promotes
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
 
     def saves_of(self, inputs: int) -> tuple[int, ...]:
         """`saves` for a call with that many inputs."""

@@ -1,6 +1,6 @@
 """Windows over images, as the operations that have some explain them."""
 
-from ..reference._windows import Pair, window_count, window_extent
+from ..windows import Pair, window_count, window_extent
 from .op import Spec, require_float
 
 AXES = ("rows", "columns")

@@ -4,8 +4,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ..windows import Pair
 from ._common import Array, float_only, ieee, result
-from ._windows import Pair, counts
+from ._windows import counts
 
 __all__ = ["adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "avg_pool2d", "avg_pool2d_backward"]
 

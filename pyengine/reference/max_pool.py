@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from ..windows import Pair
 from ._common import Array, float_only, ieee, result, results
-from ._windows import Pair, counts, positions
+from ._windows import counts, positions
 
 __all__ = ["max_pool2d", "max_pool2d_backward", "max_pool2d_take"]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..windows import Pair
 from ._common import Array, float_only, ieee, result
-from ._windows import Pair
 
 __all__ = ["upsample2d", "upsample2d_backward"]
 
