@@ -190,6 +190,11 @@ def test_second_derivatives_agree_with_finite_differences(name, data) -> None:
             np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10 * sizes**2, err_msg=f"{name}({call})")
 
 
+def test_an_operation_without_a_gradient_says_so() -> None:
+    with pytest.raises(NotImplementedError, match="gives bools or integers, which have no gradient"):
+        OPS["eq"].vjp(REFERENCE.kernels, (), None, needs=(True, True))
+
+
 def test_a_kernel_without_a_second_derivative_is_named() -> None:
     with pytest.raises(NotImplementedError, match="second derivatives: the kernel sgd_step has no gradient of its own"):
         tape.DifferentiableKernels(pe.device("cpu")).sgd_step([], [], [], None)

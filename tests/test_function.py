@@ -83,6 +83,24 @@ def test_function_mistakes_are_named():
         NoTensor.apply(leaf(1.0))
 
 
+def test_function_without_its_methods_says_which_to_write():
+    class Neither(pe.Function):
+        pass
+
+    class NoWayBack(pe.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2.0
+
+    with pytest.raises(NotImplementedError, match=r"static method forward\(ctx, \*args\) that returns a tensor"):
+        Neither.apply(leaf(1.0))
+    out = NoWayBack.apply(leaf(1.0))
+    with pytest.raises(NotImplementedError, match=r"static method backward\(ctx, \*grads\) that returns a gradient"):
+        out.backward()
+    with pytest.raises(NotImplementedError, match="a Function of your own has no rule for shapes"):
+        out.node.op.cost([], {})
+
+
 def test_function_saved_value_changed_in_place():
     x = leaf(1.0)
     y = x * 1.0
@@ -177,7 +195,7 @@ def test_checkpoint_draws_the_same_random_numbers_again():
 
 def test_checkpoint_refuses_second_derivatives():
     x = leaf(1.0)
-    with pytest.raises(NotImplementedError, match="checkpoint"):
+    with pytest.raises(NotImplementedError, match="checkpoint: has no second derivatives; call the function directly"):
         pe.grad(pe.checkpoint(lambda x: x * x, x).sum(), x, create_graph=True)
 
 

@@ -162,6 +162,16 @@ def test_groups_have_settings_of_their_own():
     assert [t.item() for t in (p, q, r)] == [-1.0, -2.0, -4.0]
 
 
+def test_an_optimizer_without_a_step_says_which_method_to_write():
+    class Lazy(optim.Optimizer):
+        pass
+
+    w = pe.ones(2, requires_grad=True)
+    w.sum().backward()
+    with pytest.raises(NotImplementedError, match=r"Lazy does not define update\(\)"):
+        Lazy([w], {"lr": 0.1}).step()
+
+
 def test_step_returns_what_the_closure_returned_after_calling_it_first():
     p = parameter([2.0])
     optimizer = optim.SGD([p], lr=0.5)

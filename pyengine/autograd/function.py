@@ -72,12 +72,16 @@ class Function:
     @staticmethod
     def forward(ctx: Context, *args: Any) -> Any:
         """Compute the result; to be written by a subclass."""
-        raise NotImplementedError("a Function needs a static method forward(ctx, *args)")
+        raise NotImplementedError(
+            "a Function needs a static method forward(ctx, *args) that returns a tensor or several"
+        )
 
     @staticmethod
     def backward(ctx: Context, *grads: Any) -> Any:
         """Compute the gradients; to be written by a subclass."""
-        raise NotImplementedError("a Function needs a static method backward(ctx, *grads)")
+        raise NotImplementedError(
+            "a Function needs a static method backward(ctx, *grads) that returns a gradient for each argument"
+        )
 
     @classmethod
     def apply(cls, *args: Any) -> Any:
@@ -92,7 +96,7 @@ class Function:
 
 
 def _no_specs(*_: Any) -> Any:
-    raise NotImplementedError("an operation of the user's has no shape rule and no cost")
+    raise NotImplementedError("a Function of your own has no rule for shapes and no count of its operations to ask for")
 
 
 def link(name: str, vjp: Callable[..., Any], inputs: Sequence[Tensor], result: Any) -> Any:

@@ -5,6 +5,7 @@ be filled with integers (results must then be equal) or with real numbers (resul
 are listed, or drawn through a `Pick`: tests pass one that lets Hypothesis choose, and shrink.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -157,12 +158,12 @@ def wrong(*operands: tuple[Shape, Any], **attrs: Any) -> Call:
 # --- choosing
 
 
-class Pick:
+class Pick(ABC):
     """Makes the choices that lead from a family of calls to one of them."""
 
+    @abstractmethod
     def choice(self, options: Sequence[T]) -> T:
         """One of the options."""
-        raise NotImplementedError
 
     def flag(self) -> bool:
         """True or False."""

@@ -19,10 +19,6 @@ class ChooseMethods(InplaceMethods):
 
     __slots__ = ()
 
-    def to(self, *targets: Any, dtype: Any = None, device: Any = None) -> "Tensor":
-        """This tensor with another dtype."""
-        raise NotImplementedError
-
     def where(self, condition: "Tensor", other: Any) -> "Tensor":
         """This tensor's elements where the bools of `condition` are true, those of `other` elsewhere; all broadcast.
 

@@ -8,6 +8,7 @@ from .. import dtypes
 from ..ops import Op
 from ..ops import compare as ops
 from ..tape import Value, apply
+from .mixin import Mixin
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -19,24 +20,13 @@ _WIDER = {
 _NUMBERS = (Value, bool, int, float, np.ndarray, np.generic)
 
 
-class CompareMethods(Value):
+class CompareMethods(Mixin):
     """Comparisons and logic; the results are bools, which have no gradient."""
 
     __slots__ = ()
 
     # == compares elements, so two tensors of equal content must not be one key: a tensor is hashed by its identity
     __hash__ = object.__hash__
-
-    def to(self, *targets: Any) -> "Tensor":
-        """This tensor with another dtype."""
-        raise NotImplementedError
-
-    def detach(self) -> "Tensor":
-        """The same data without history."""
-        raise NotImplementedError
-
-    def _operand(self, other: Any) -> "Tensor":
-        raise NotImplementedError
 
     def eq(self, other: Any) -> "Tensor":
         """Whether each element equals that of `other`, a tensor that broadcasts or a number; also `x == other`.

@@ -3,20 +3,16 @@
 from typing import TYPE_CHECKING, Any
 
 from .. import dtypes
-from ..tape import Value
+from .mixin import Mixin
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-class ConvertMethods(Value):
+class ConvertMethods(Mixin):
     """Descriptions and casts of a tensor. A cast to the dtype that it has is the tensor itself."""
 
     __slots__ = ()
-
-    def to(self, *targets: Any, dtype: Any = None, device: Any = None) -> "Tensor":
-        """This tensor with another dtype and/or on another device."""
-        raise NotImplementedError
 
     def cpu(self) -> "Tensor":
         """This tensor on the device "cpu".

@@ -8,19 +8,17 @@ from .. import tape
 from ..ops import Op
 from ..ops.copy import COPY
 from ..ops.elementwise import ADD, DIV, MUL, SUB
-from ..tape import Value, apply, kernels_of, mark_written
+from ..tape import apply, kernels_of, mark_written
+from .mixin import Mixin
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-class InplaceMethods(Value):
+class InplaceMethods(Mixin):
     """Writes into a tensor's memory, seen by all its views and noticed by operations that had saved it."""
 
     __slots__ = ()
-
-    def _operand(self, other: Any) -> "Tensor":
-        raise NotImplementedError
 
     def add_(self, other: Any) -> "Tensor":
         """self += other

@@ -23,10 +23,6 @@ class JoinMethods(ViewMethods):
 
     __slots__ = ()
 
-    def clone(self) -> "Tensor":
-        """A copy, in the graph."""
-        raise NotImplementedError
-
     def _select(self, axis: int, *entries: Any) -> Any:
         """Entries of a basic index from an axis on."""
         return self._view(GETITEM, {"index": encode_index((*(slice(None),) * axis, *entries))})

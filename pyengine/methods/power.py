@@ -7,7 +7,8 @@ from ..ops.elementwise import SQUARE
 from ..ops.power import POW, POW_SCALAR
 from ..ops.quotient import FLOOR_DIVIDE, REMAINDER
 from ..ops.unary import RECIPROCAL, RSQRT, SQRT
-from ..tape import Value, apply, located
+from ..tape import apply, located
+from .mixin import Mixin
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -15,17 +16,10 @@ if TYPE_CHECKING:
 _SHORT = {2: SQUARE, 0.5: SQRT, -0.5: RSQRT, -1: RECIPROCAL}  # exponents that have a kernel of their own
 
 
-class PowerMethods(Value):
+class PowerMethods(Mixin):
     """Powers and whole quotients."""
 
     __slots__ = ()
-
-    def to(self, *targets: Any) -> "Tensor":
-        """This tensor with another dtype."""
-        raise NotImplementedError
-
-    def _operand(self, other: Any) -> "Tensor":
-        raise NotImplementedError
 
     def pow(self, exponent: Any) -> "Tensor":
         """Each element to the power `exponent`, a number or a tensor that broadcasts; also `x ** exponent`.

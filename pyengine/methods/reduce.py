@@ -13,6 +13,7 @@ from ..ops.op import size
 from ..ops.reduce import AMAX, AMIN, PROD, SUM, normalize_axes, reduced_shape
 from ..ops.softmax import SOFTMAX
 from ..tape import Value, apply, kernels_of, located, wrap
+from .mixin import Mixin
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -27,7 +28,7 @@ class Extremes(NamedTuple):
     indices: "Tensor"
 
 
-class ReduceMethods(Value):
+class ReduceMethods(Mixin):
     """Reductions of a tensor over axes."""
 
     __slots__ = ()
@@ -254,14 +255,6 @@ class ReduceMethods(Value):
         tensor([ True, False])
         """
         return self._truth("all", dim, keepdim)
-
-    def maximum(self, other: Any) -> "Tensor":
-        """The greater of two elements."""
-        raise NotImplementedError
-
-    def minimum(self, other: Any) -> "Tensor":
-        """The lesser of two elements."""
-        raise NotImplementedError
 
     def _counted(self) -> Any:
         """This tensor, or its bools and short integers in int64, in which they are counted."""

@@ -7,13 +7,14 @@ import numpy as np
 from ..ops import Op
 from ..ops.reduce import normalize_axes
 from ..ops.views import EXPAND, PERMUTE, RESHAPE, resolve_shape
-from ..tape import Value, apply, share_version
+from ..tape import apply, share_version
+from .mixin import Mixin
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-class ViewMethods(Value):
+class ViewMethods(Mixin):
     """Views of a tensor: they share its memory where strides allow it."""
 
     __slots__ = ()
