@@ -25,14 +25,14 @@ class _Convolution(Module):
         in_channels: int,
         out_channels: int,
         kernel_size: int | Sequence[int],
-        stride: int | Sequence[int],
-        padding: int | Sequence[int] | str,
-        dilation: int | Sequence[int],
-        groups: int,
-        bias: bool,
-        padding_mode: str,
-        device: "str | Device | None",
-        dtype: Any,
+        stride: int | Sequence[int] = 1,
+        padding: int | Sequence[int] | str = 0,
+        dilation: int | Sequence[int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: "str | Device | None" = None,
+        dtype: Any = dtypes.float32,
     ) -> None:
         super().__init__()
         name = type(self).__name__
@@ -111,24 +111,6 @@ class Conv2d(_Convolution):
 (4 + 2·0 - 1·(5-1) - 1) / 1 + 1 = 0, and must be at least 1: ...
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | Sequence[int],
-        stride: int | Sequence[int] = 1,
-        padding: int | Sequence[int] | str = 0,
-        dilation: int | Sequence[int] = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: "str | Device | None" = None,
-        dtype: Any = dtypes.float32,
-    ) -> None:
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
-        )
-
     def forward(self, input: Tensor) -> Tensor:
         """(images, in_channels, height, width) to (images, out_channels, …, …); the first axis may be missing."""
         return conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
@@ -138,7 +120,8 @@ class Conv1d(_Convolution):
     """`Conv2d` along one axis: (samples, channels, length), for sequences and signals.
 
     The parameters are those of Conv2d, with one number for each; weight is (out_channels, in_channels / groups,
-    kernel_size), the length of a result ⌊(length + 2·padding - dilation·(kernel_size - 1) - 1) / stride⌋ + 1.
+    kernel_size), the length of a result ⌊(length + 2·padding - dilation·(kernel_size - 1) - 1) / stride⌋ + 1. ValueError as
+    in Conv2d.
 
     >>> import pyengine as pe
     >>> Conv1d(4, 6, 3, stride=2)(pe.zeros(2, 4, 11)).shape
@@ -146,24 +129,6 @@ class Conv1d(_Convolution):
     """
 
     axes = 1
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | Sequence[int],
-        stride: int | Sequence[int] = 1,
-        padding: int | Sequence[int] | str = 0,
-        dilation: int | Sequence[int] = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: "str | Device | None" = None,
-        dtype: Any = dtypes.float32,
-    ) -> None:
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
-        )
 
     def forward(self, input: Tensor) -> Tensor:
         """(samples, in_channels, length) to (samples, out_channels, …); the first axis may be missing."""

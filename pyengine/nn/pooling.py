@@ -1,5 +1,7 @@
 """Pooling layers: images, or sequences, made smaller window by window."""
 
+from typing import Any
+
 from ..tensor import Tensor
 from .functional import (
     adaptive_avg_pool1d,
@@ -70,7 +72,28 @@ class MaxPool1d(_MaxPool):
         return max_pool1d(input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
 
 
-class AvgPool2d(Module):
+class _AvgPool(Module):
+    def __init__(
+        self,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+        self.ceil_mode = ceil_mode
+        self.count_include_pad = count_include_pad
+
+    def extra_repr(self) -> str:
+        """How the windows lie."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AvgPool2d(_AvgPool):
     """The mean of each window: (n, c, rows, columns) to (n, c, rows', columns'); see `avg_pool2d`.
 
     ValueError for an input into which no window fits.
@@ -89,12 +112,7 @@ class AvgPool2d(Module):
         count_include_pad: bool = True,
         divisor_override: float | None = None,
     ) -> None:
-        super().__init__()
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
-        self.ceil_mode = ceil_mode
-        self.count_include_pad = count_include_pad
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
         self.divisor_override = divisor_override
 
     def forward(self, input: Tensor) -> Tensor:
@@ -109,12 +127,8 @@ class AvgPool2d(Module):
             self.divisor_override,
         )
 
-    def extra_repr(self) -> str:
-        """How the windows lie."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
-
-class AvgPool1d(Module):
+class AvgPool1d(_AvgPool):
     """The mean of each window: (n, c, length) to (n, c, length'); see `avg_pool1d`.
 
     ValueError for an input into which no window fits.
@@ -124,31 +138,20 @@ class AvgPool1d(Module):
     (4, 16, 4)
     """
 
-    def __init__(
-        self,
-        kernel_size: Size,
-        stride: Size | None = None,
-        padding: Size = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-    ) -> None:
-        super().__init__()
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
-        self.ceil_mode = ceil_mode
-        self.count_include_pad = count_include_pad
-
     def forward(self, input: Tensor) -> Tensor:
         """(n, c, length) or (c, length) to as many axes."""
         return avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
+
+class _AdaptiveAvgPool(Module):
+    output_size: Any
+
     def extra_repr(self) -> str:
-        """How the windows lie."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        """The size of the result."""
+        return f"output_size={self.output_size}"
 
 
-class AdaptiveAvgPool2d(Module):
+class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     """The means of images cut into output_size parts, whatever their size; see `adaptive_avg_pool2d`.
 
     ValueError for an image without elements.
@@ -166,12 +169,8 @@ class AdaptiveAvgPool2d(Module):
         """(n, c, rows, columns) or (c, rows, columns) to as many axes."""
         return adaptive_avg_pool2d(input, self.output_size)
 
-    def extra_repr(self) -> str:
-        """The rows and columns of the result."""
-        return f"output_size={self.output_size}"
 
-
-class AdaptiveAvgPool1d(Module):
+class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     """The means of sequences cut into output_size parts, whatever their length; see `adaptive_avg_pool1d`.
 
     ValueError for a sequence without elements.
@@ -188,7 +187,3 @@ class AdaptiveAvgPool1d(Module):
     def forward(self, input: Tensor) -> Tensor:
         """(n, c, length) or (c, length) to as many axes."""
         return adaptive_avg_pool1d(input, self.output_size)
-
-    def extra_repr(self) -> str:
-        """The length of the result."""
-        return f"output_size={self.output_size}"

@@ -1,23 +1,40 @@
 """Pooling: each window of an image, or of a sequence, brought down to one number."""
 
+from typing import Any
+
 from ..ops.avg_pool import ADAPTIVE_AVG_POOL2D, AVG_POOL2D
 from ..ops.max_pool import MAX_POOL2D
 from ..tape import apply, located
 from ..tensor import Tensor
-from .windows import Pair, Size, as_images, from_images, pair, single
+from .windows import Size, as_images, from_images, pair, single
 
 
-def _no_indices(op: str, return_indices: bool) -> None:
-    if return_indices:
-        raise located(ValueError(f"{op}: return_indices is not there; the gradient keeps places of its own"))
+def _windows(op: str, axes: int, kernel_size: Size, stride: Size | None, padding: Size) -> dict[str, Any]:
+    """The attributes that say which windows there are."""
+    both = pair if axes == 2 else single
+    kernel = both(op, "kernel_size", kernel_size)
+    step = kernel if stride is None else both(op, "stride", stride)
+    return {"kernel": kernel, "stride": step, "padding": both(op, "padding", padding)}
 
 
 def _max_pool(
-    input: Tensor, axes: int, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
+    input: Tensor,
+    axes: int,
+    kernel_size: Size,
+    stride: Size | None,
+    padding: Size,
+    dilation: Size,
+    ceil_mode: bool,
+    return_indices: bool,
 ) -> Tensor:
-    images = as_images(f"max_pool{axes}d", input, axes)
-    windows = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
-    return from_images(apply(MAX_POOL2D, (images,), windows)[0], input, axes)
+    op = f"max_pool{axes}d"
+    if return_indices:
+        raise located(ValueError(f"{op}: return_indices is not there; the gradient keeps places of its own"))
+    windows = _windows(op, axes, kernel_size, stride, padding)
+    apart = (pair if axes == 2 else single)(op, "dilation", dilation)
+    images = as_images(op, input, axes)
+    pooled = apply(MAX_POOL2D, (images,), {**windows, "dilation": apart, "ceil_mode": bool(ceil_mode)})
+    return from_images(pooled[0], input, axes)
 
 
 def max_pool2d(
@@ -45,13 +62,7 @@ def max_pool2d(
     tensor([[[[ 5.,  7.],
               [13., 15.]]]])
     """
-    op = "max_pool2d"
-    _no_indices(op, return_indices)
-    kernel = pair(op, "kernel_size", kernel_size)
-    step = kernel if stride is None else pair(op, "stride", stride)
-    return _max_pool(
-        input, 2, kernel, step, pair(op, "padding", padding), pair(op, "dilation", dilation), bool(ceil_mode)
-    )
+    return _max_pool(input, 2, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool1d(
@@ -71,22 +82,29 @@ def max_pool1d(
     >>> max_pool1d(pe.tensor([[1.0, 3.0, 2.0, 5.0]]), 2)
     tensor([[3., 5.]])
     """
-    op = "max_pool1d"
-    _no_indices(op, return_indices)
-    kernel = single(op, "kernel_size", kernel_size)
-    step = kernel if stride is None else single(op, "stride", stride)
-    return _max_pool(
-        input, 1, kernel, step, single(op, "padding", padding), single(op, "dilation", dilation), bool(ceil_mode)
-    )
+    return _max_pool(input, 1, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def _avg_pool(
-    input: Tensor, axes: int, kernel: Pair, stride: Pair, padding: Pair, ceil_mode: bool, counted: bool, divisor: float
+    input: Tensor,
+    axes: int,
+    kernel_size: Size,
+    stride: Size | None,
+    padding: Size,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: float | None = None,
 ) -> Tensor:
-    images = as_images(f"avg_pool{axes}d", input, axes)
-    windows = {"kernel": kernel, "stride": stride, "padding": padding, "ceil_mode": ceil_mode}
-    attrs = {**windows, "count_include_pad": counted, "divisor": divisor}
-    return from_images(apply(AVG_POOL2D, (images,), attrs), input, axes)
+    op = f"avg_pool{axes}d"
+    if divisor_override == 0:
+        raise located(ValueError(f"{op}: divisor_override must not be 0"))
+    attrs = {
+        **_windows(op, axes, kernel_size, stride, padding),
+        "ceil_mode": bool(ceil_mode),
+        "count_include_pad": bool(count_include_pad),
+        "divisor": float(divisor_override or 0),
+    }
+    return from_images(apply(AVG_POOL2D, (as_images(op, input, axes),), attrs), input, axes)
 
 
 def avg_pool2d(
@@ -114,15 +132,7 @@ def avg_pool2d(
     tensor([[[[ 2.5,  4.5],
               [10.5, 12.5]]]])
     """
-    op = "avg_pool2d"
-    if divisor_override == 0:
-        raise located(ValueError(f"{op}: divisor_override must not be 0"))
-    kernel = pair(op, "kernel_size", kernel_size)
-    step = kernel if stride is None else pair(op, "stride", stride)
-    divisor = float(divisor_override or 0)
-    return _avg_pool(
-        input, 2, kernel, step, pair(op, "padding", padding), bool(ceil_mode), bool(count_include_pad), divisor
-    )
+    return _avg_pool(input, 2, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
 def avg_pool1d(
@@ -141,12 +151,7 @@ def avg_pool1d(
     >>> avg_pool1d(pe.tensor([[1.0, 3.0, 2.0, 5.0]]), 2)
     tensor([[2. , 3.5]])
     """
-    op = "avg_pool1d"
-    kernel = single(op, "kernel_size", kernel_size)
-    step = kernel if stride is None else single(op, "stride", stride)
-    return _avg_pool(
-        input, 1, kernel, step, single(op, "padding", padding), bool(ceil_mode), bool(count_include_pad), 0.0
-    )
+    return _avg_pool(input, 1, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 def _adaptive(input: Tensor, axes: int, parts: tuple[int | None, int | None]) -> Tensor:

@@ -5,9 +5,9 @@ from typing import Any, TypeAlias
 
 from ..tape import located
 from ..tensor import Tensor
+from ..windows import Pair
 
 Size: TypeAlias = int | Sequence[int]
-Pair: TypeAlias = tuple[int, int]
 
 
 def pair(op: str, name: str, value: Any) -> Pair:
