@@ -120,8 +120,8 @@ class Conv1d(_Convolution):
     """`Conv2d` along one axis: (samples, channels, length), for sequences and signals.
 
     The parameters are those of Conv2d, with one number for each; weight is (out_channels, in_channels / groups,
-    kernel_size), the length of a result ⌊(length + 2·padding - dilation·(kernel_size - 1) - 1) / stride⌋ + 1. ValueError as
-    in Conv2d.
+    kernel_size), the length of a result ⌊(length + 2·padding - dilation·(kernel_size - 1) - 1) / stride⌋ + 1.
+    ValueError as in Conv2d.
 
     >>> import pyengine as pe
     >>> Conv1d(4, 6, 3, stride=2)(pe.zeros(2, 4, 11)).shape
