@@ -26,8 +26,7 @@ def avg_pool2d(
     out: Array | None = None,
 ) -> Array:
     float_only("avg_pool2d", a)
-    count = counts("avg_pool2d", a, kernel, stride, padding, (1, 1), ceil_mode)
-    spans = _sliding((a.shape[2], a.shape[3]), count, kernel, stride, padding, count_include_pad)
+    spans = _sliding("avg_pool2d", a, kernel, stride, padding, ceil_mode, count_include_pad)
     return result(_means(a, *spans, divisor), out)
 
 
@@ -45,11 +44,11 @@ def avg_pool2d_backward(
 ) -> Array:
     float_only("avg_pool2d_backward", grad)
     images = np.broadcast_to(grad.dtype.type(0), (*grad.shape[:2], *size))
-    count = counts("avg_pool2d_backward", images, kernel, stride, padding, (1, 1), ceil_mode)
-    if grad.shape != (*grad.shape[:2], *count):
+    rows, columns = _sliding("avg_pool2d_backward", images, kernel, stride, padding, ceil_mode, count_include_pad)
+    count = (len(rows), len(columns))
+    if grad.shape[2:] != count:
         raise ValueError(f"avg_pool2d_backward: {count} windows need as many gradients, not {grad.shape}")
-    spans = _sliding(size, count, kernel, stride, padding, count_include_pad)
-    return result(_spread(grad, size, *spans, divisor), out)
+    return result(_spread(grad, size, rows, columns, divisor), out)
 
 
 @ieee
@@ -66,14 +65,16 @@ def adaptive_avg_pool2d_backward(grad: Array, size: Pair, out: Array | None = No
 
 
 def _sliding(
-    size: Pair, count: Pair, kernel: Pair, stride: Pair, padding: Pair, count_include_pad: bool
+    kernel_name: str, a: Array, kernel: Pair, stride: Pair, padding: Pair, ceil_mode: bool, count_include_pad: bool
 ) -> tuple[Spans, Spans]:
+    count = counts(kernel_name, a, kernel, stride, padding, (1, 1), ceil_mode)
+
     def along(axis: int) -> Spans:
-        spans = []
+        length, spans = a.shape[2 + axis], []
         for o in range(count[axis]):
             start = o * stride[axis] - padding[axis]
-            begin, end = max(start, 0), min(start + kernel[axis], size[axis])
-            padded = min(start + kernel[axis], size[axis] + padding[axis]) - start
+            begin, end = max(start, 0), min(start + kernel[axis], length)
+            padded = min(start + kernel[axis], length + padding[axis]) - start
             spans.append((begin, end, padded if count_include_pad else end - begin))
         return spans
 

@@ -29,7 +29,7 @@ def conv2d(
         raise ValueError(f"conv2d: channels of {a.shape} and {weight.shape} do not fit in {groups} groups")
     size = _result_size("conv2d", a.shape[2:], weight.shape[2:], stride, padding, dilation)
     y = np.zeros((len(a), groups, weight.shape[0] // groups, size[0] * size[1]), a.dtype)
-    grouped = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:])
+    grouped = _in_groups(weight, 0, groups)
     for i, j, window in _windows(a, weight.shape[2:], size, stride, padding, dilation, groups):
         y += grouped[..., i, j] @ _flat(window)
     y = _with_bias("conv2d", y.reshape(len(a), weight.shape[0], *size), bias)
@@ -54,8 +54,8 @@ def conv2d_backward_input(
     if grad.shape[1] != weight.shape[0] or weight.shape[0] % groups:
         raise ValueError(f"conv2d_backward_input: channels of {grad.shape} and {weight.shape} do not fit")
     _check_gradient("conv2d_backward_input", grad, _pair(size), weight.shape[2:], stride, padding, dilation)
-    grouped = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:])
-    g = grad.reshape(len(grad), groups, grad.shape[1] // groups, *grad.shape[2:])
+    grouped = _in_groups(weight, 0, groups)
+    g = _in_groups(grad, 1, groups)
     da = np.zeros((len(grad), groups, weight.shape[1], *_pair(size)), grad.dtype)
     for i in range(weight.shape[2]):
         for j in range(weight.shape[3]):
@@ -85,7 +85,7 @@ def conv2d_backward_weight(
     if len(grad) != len(a) or a.shape[1] % groups or grad.shape[1] % groups:
         raise ValueError(f"conv2d_backward_weight: {grad.shape} and {a.shape} do not fit in {groups} groups")
     _check_gradient("conv2d_backward_weight", grad, a.shape[2:], _pair(size), stride, padding, dilation)
-    g = grad.reshape(len(grad), groups, grad.shape[1] // groups, *grad.shape[2:])
+    g = _in_groups(grad, 1, groups)
     dw = np.zeros((groups, g.shape[2], a.shape[1] // groups, *_pair(size)), a.dtype)
     for i, j, window in _windows(a, _pair(size), grad.shape[2:], stride, padding, dilation, groups):
         dw[..., i, j] = (_flat(g) @ _flat(window).swapaxes(2, 3)).sum(axis=0)
@@ -131,13 +131,16 @@ def _windows(
 ) -> Iterator[tuple[int, int, Array]]:
     """For each tap i, j the pixels [image, group, channel, y, x] that it meets."""
     (sh, sw), (ph, pw), (dh, dw) = _pair(stride), _pair(padding), _pair(dilation)
-    padded = np.pad(a, ((0, 0), (0, 0), (ph, ph), (pw, pw))).reshape(
-        len(a), groups, a.shape[1] // groups, a.shape[2] + 2 * ph, a.shape[3] + 2 * pw
-    )
+    padded = _in_groups(np.pad(a, ((0, 0), (0, 0), (ph, ph), (pw, pw))), 1, groups)
     for i in range(window[0]):
         for j in range(window[1]):
             rows = slice(i * dh, i * dh + (size[0] - 1) * sh + 1, sh)
             yield i, j, padded[..., rows, slice(j * dw, j * dw + (size[1] - 1) * sw + 1, sw)]
+
+
+def _in_groups(a: Array, axis: int, groups: int) -> Array:
+    """The channels along an axis as two axes: the groups, and the channels of each."""
+    return a.reshape(*a.shape[:axis], groups, a.shape[axis] // groups, *a.shape[axis + 1 :])
 
 
 def _flat(images: Array) -> Array:

@@ -1,11 +1,17 @@
 """Images a[n, c, rows, columns] of another size: each pixel the nearest one, or a mean of four."""
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import numpy as np
 
 from ..windows import Pair
 from ._common import Array, float_only, ieee, result
 
 __all__ = ["upsample2d", "upsample2d_backward"]
+
+# For each output pixel of an axis, two pixels of the input and the share of the second
+Mixture: TypeAlias = tuple[Array, Array, Array]
 
 
 @ieee
@@ -19,10 +25,8 @@ def upsample2d(
     out: Array | None = None,
 ) -> Array:
     _check("upsample2d", a, size)
-    (top, bottom, below), (left, right, beyond) = (
-        _mixture(*along, bilinear, align_corners)
-        for along in zip(a.shape[2:], size, (row_step, column_step), strict=True)
-    )
+    steps = (row_step, column_step)
+    (top, bottom, below), (left, right, beyond) = _mixtures(a.shape[2:], size, steps, bilinear, align_corners)
     if not bilinear:
         return result(a[:, :, top[:, None], left], out)
     below, beyond = below.astype(a.dtype), beyond.astype(a.dtype)
@@ -41,10 +45,8 @@ def upsample2d_backward(
     out: Array | None = None,
 ) -> Array:
     _check("upsample2d_backward", grad, size)
-    (top, bottom, below), (left, right, beyond) = (
-        _mixture(*along, bilinear, align_corners)
-        for along in zip(size, grad.shape[2:], (row_step, column_step), strict=True)
-    )
+    steps = (row_step, column_step)
+    (top, bottom, below), (left, right, beyond) = _mixtures(size, grad.shape[2:], steps, bilinear, align_corners)
     below, beyond = below.astype(grad.dtype), beyond.astype(grad.dtype)
     rows = np.zeros((*grad.shape[:2], size[0], grad.shape[3]), grad.dtype)
     for o in range(grad.shape[2]):
@@ -59,8 +61,15 @@ def upsample2d_backward(
     return result(da, out)
 
 
-def _mixture(length: int, count: int, step: float, bilinear: bool, align_corners: bool) -> tuple[Array, Array, Array]:
-    """For each output pixel of an axis, two pixels of the input and the share of the second."""
+def _mixtures(
+    size: Sequence[int], result_size: Sequence[int], steps: tuple[float, float], bilinear: bool, align_corners: bool
+) -> list[Mixture]:
+    """Those of the rows and of the columns."""
+    axes = zip(size, result_size, steps, strict=True)
+    return [_mixture(length, count, step, bilinear, align_corners) for length, count, step in axes]
+
+
+def _mixture(length: int, count: int, step: float, bilinear: bool, align_corners: bool) -> Mixture:
     place = np.arange(count, dtype=np.float64) * step
     if not bilinear:
         place = place * (1 + 2.0**-50)  # for what a rounded step may lack of a whole number
