@@ -143,9 +143,7 @@ def kaiming_uniform_(
     >>> bool(kaiming_uniform_(pe.zeros(10, 600), nonlinearity="relu").numpy().max() <= 0.1)
     True
     """
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"kaiming_uniform_: mode is 'fan_in' or 'fan_out', not {mode!r}")
-    fan = fans("kaiming_uniform_", tensor)[mode == "fan_out"]
+    fan = _fan("kaiming_uniform_", tensor, mode)
     bound = calculate_gain(nonlinearity, a) * math.sqrt(3.0 / fan)
     return uniform_(tensor, -bound, bound, generator)
 
@@ -221,10 +219,14 @@ def kaiming_normal_(
     >>> kaiming_normal_(pe.zeros(3, 2), nonlinearity="relu").shape
     (3, 2)
     """
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"kaiming_normal_: mode is 'fan_in' or 'fan_out', not {mode!r}")
-    fan = fans("kaiming_normal_", tensor)[mode == "fan_out"]
+    fan = _fan("kaiming_normal_", tensor, mode)
     return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(fan), generator)
+
+
+def _fan(name: str, tensor: Tensor, mode: str) -> int:
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"{name}: mode is 'fan_in' or 'fan_out', not {mode!r}")
+    return fans(name, tensor)[mode == "fan_out"]
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
