@@ -13,7 +13,7 @@ import pyengine as pe
 from pyengine.cli import app
 from pyengine.data import PixelDataset, draw_glasses_rings
 from pyengine.recipes import RECIPES, cifar10, glasses_rings, inspect, run
-from pyengine.recipes import autoencoder as autoencoder_recipe
+from pyengine.recipes import mnist as mnist_recipe
 from pyengine.recipes.pictures import first_filters, worst_mistakes
 from pyengine.train.pictures import draw_filters, draw_gallery
 
@@ -163,8 +163,8 @@ def digits(monkeypatch):
             image[7 * label : 7 * label + 5, rng.integers(0, 8) : 20] = 255
         return PixelDataset(images, labels, flatten)
 
-    monkeypatch.setattr(autoencoder_recipe, "load_mnist", lambda _, flatten: (drawn(500, flatten), drawn(60, flatten)))
-    monkeypatch.setattr(autoencoder_recipe, "SPLIT", [400, 100])
+    monkeypatch.setattr(mnist_recipe, "load_mnist", lambda _, flatten: (drawn(500, flatten), drawn(60, flatten)))
+    monkeypatch.setattr(mnist_recipe, "SPLIT", [400, 100])
 
 
 @pytest.mark.parametrize(("model", "pictures"), [("autoencoder", 1), ("vae", 2)])

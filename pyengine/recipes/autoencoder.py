@@ -9,26 +9,22 @@ import numpy as np
 
 from .. import random
 from ..autograd import no_grad
-from ..data import load_mnist, random_split
 from ..data.collate import fetch
 from ..data.dataset import check_index
-from ..data.download import DownloadError
 from ..data.sampling import Indices
 from ..models import VAE, reconstruction_loss, vae_loss
 from ..nn import Module
 from ..nn.functional import binary_cross_entropy_with_logits
 from ..random import Generator
 from ..tensor import Tensor
-from ..train import BadFileError
 from ..train.metrics import Array
 from ..train.pictures import Gallery
 from .job import plain, training
+from .mnist import SHAPE, WHITE, splits_of
 from .parts import FLAT, model_of, optimizer_of
 from .recipe import Job, Recipe, Settings
 from .samples import read_pixels
 
-SHAPE, WHITE = (1, 28, 28), 255
-SPLIT = [55_000, 5_000]  # as the recipe mnist
 PAIRS, SAMPLES = 16, 32  # pictures in the run folder
 
 
@@ -54,18 +50,14 @@ class ToItself:
 
 def build(settings: Settings) -> Job:
     """Data, model, loss and optimizer. The seed decides what validates, initial weights, order and drawn codes."""
-    try:
-        images, test = load_mnist(settings.data_dir, flatten=settings.model in FLAT)
-    except (ValueError, DownloadError) as error:
-        raise BadFileError(str(error)) from None
-    train, val = random_split(images.to(settings.device), SPLIT, seed=settings.seed)
+    train, val, test = splits_of(settings)
     random.manual_seed(settings.seed)
     model = model_of(settings.model, SHAPE, settings.hidden, 0)
     model.to(settings.device)
     optimizer = optimizer_of(
         settings.optimizer, model.parameters(), settings.lr, settings.momentum, settings.weight_decay
     )
-    testing = ToItself(test.to(settings.device))
+    testing = ToItself(test)
     return Job(
         model=model,
         loss_fn=vae_loss if isinstance(model, VAE) else reconstruction_loss,

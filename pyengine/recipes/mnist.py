@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from ..data import load_mnist, random_split
+from ..data import PixelDataset, Subset, load_mnist, random_split
 from ..data.download import DownloadError
 from ..train import BadFileError
 from .job import job_of
@@ -14,15 +14,20 @@ SHAPE, WHITE = (1, 28, 28), 255
 SPLIT = [55_000, 5_000]  # of the 60,000 images to train with; the test images are MNIST's own
 
 
-def build(settings: Settings) -> Job:
-    """Data, model, loss and optimizer. The seed decides what validates, initial weights and the order of samples."""
+def splits_of(settings: Settings) -> tuple[Subset, Subset, PixelDataset]:
+    """The digits to train with, to validate with and to test with, as the model takes them and on its device."""
     try:
         images, test = load_mnist(settings.data_dir, flatten=settings.model in FLAT)
     except (ValueError, DownloadError) as error:
         raise BadFileError(str(error)) from None
     train, val = random_split(images.to(settings.device), SPLIT, seed=settings.seed)
-    parts = (train, val, test.to(settings.device))
-    return job_of(settings, parts, SHAPE, partial(read_pixels, shape=SHAPE, ink=WHITE), test.classes)
+    return train, val, test.to(settings.device)
+
+
+def build(settings: Settings) -> Job:
+    """Data, model, loss and optimizer. The seed decides what validates, initial weights and the order of samples."""
+    parts = splits_of(settings)
+    return job_of(settings, parts, SHAPE, partial(read_pixels, shape=SHAPE, ink=WHITE), parts[-1].classes)
 
 
 RECIPE = Recipe(
