@@ -1,6 +1,8 @@
 """Profiles of Hypothesis, the backends under test, and what every test starts from."""
 
 import os
+import signal
+from collections.abc import Iterator
 
 import pytest
 from harness import Backend, backend_names, load_backend
@@ -67,3 +69,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(
         f"{lacking} tests skipped for lack of data (PYENGINE_DATA), {len(skipped)} skipped in all"
     )
+
+
+@pytest.fixture
+def default_sigint() -> Iterator[None]:
+    """Python's own answer to Ctrl-C, whatever a runner in the background was started with."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

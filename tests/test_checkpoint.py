@@ -157,13 +157,6 @@ class PressCtrlC(Callback):
             signal.raise_signal(signal.SIGINT)
 
 
-@pytest.fixture
-def default_sigint():
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def test_ctrl_c_leaves_a_checkpoint_and_the_same_trainer_can_go_on(tmp_path, default_sigint):
     trainer, train, val = training(tmp_path / "whole", every=None)
     trainer.fit(train, val, EPOCHS)

@@ -496,13 +496,6 @@ class PressCtrlC(Callback):
             signal.raise_signal(signal.SIGINT)
 
 
-@pytest.fixture
-def default_sigint():
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def test_ctrl_c_finishes_the_step(default_sigint):
     trainer = small_trainer(callbacks=[PressCtrlC(5)])
     history = trainer.fit(loader(), loader(), epochs=100)
