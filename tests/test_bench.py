@@ -192,7 +192,8 @@ def test_command_writes_figures_and_a_picture(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["no_such_kernel"], "nothing is called no_such_kernel"),
+        (["no_such_kernel"], "nothing is called no_such_kernel; there are the groups "),
+        (["relu", "no_such_kernel"], "nothing is called no_such_kernel; there are the groups "),
         (["--against", "matlab"], "no peer matlab"),
         (["--peers", "all"], "'installed', 'best' or 'both'"),
     ],

@@ -42,8 +42,13 @@ def bench(
         raise typer.BadParameter(
             f"no peer {', '.join(sorted(unknown))}; there is {', '.join(NAMES)}", param_hint="--against"
         )
-    if not any(spec.matches(ops or []) for spec in all_specs()):
-        raise typer.BadParameter(f"nothing is called {', '.join(ops or [])}", param_hint="OP")
+    specs = all_specs()
+    if strange := [word for word in ops or [] if not any(spec.matches([word]) for spec in specs)]:
+        groups = ", ".join(dict.fromkeys(spec.group for spec in specs))
+        raise typer.BadParameter(
+            f"nothing is called {', '.join(strange)}; there are the groups {groups}, and the kernels and rows in them",
+            param_hint="OP",
+        )
     results = []
     with messages():
         for mode in bench_run.MODES if peers == "both" else [peers]:
