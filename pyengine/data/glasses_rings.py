@@ -27,8 +27,10 @@ def draw_glasses_rings(n: int, seed: int = 0, size: int = 32, flatten: bool = Fa
     >>> pictures.classes, pictures[0][0].shape, len(pictures)
     (('glasses', 'rings'), (1, 32, 32), 100)
     """
-    if n < 0 or size < 16:
-        raise ValueError(f"draw_glasses_rings: n is a number from 0 on and size from 16 pixels on, not {n} and {size}")
+    if not isinstance(n, int) or not isinstance(size, int) or n < 0 or size < 16:
+        raise ValueError(
+            f"draw_glasses_rings: n is a number from 0 on and size from 16 pixels on, not {n!r} and {size!r}"
+        )
     generator = Generator(seed)
     images, labels = np.empty((n, 1, size, size), np.uint8), np.empty(n, np.int64)
     for start in range(0, n, AT_ONCE):

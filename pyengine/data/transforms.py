@@ -15,7 +15,7 @@ same batches, resumed or not. Give the loaders of validation and test data the n
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,7 +33,7 @@ AT_ONCE = 1024  # images that `channel_mean_std` has in memory as floats
 
 
 class Compose:
-    """Transforms one after the other.
+    """Transforms one after the other; TypeError for what cannot be called.
 
     >>> twice = Compose([RandomHorizontalFlip(1.0), RandomHorizontalFlip(1.0)])
     >>> images = np.arange(4.0).reshape(1, 1, 2, 2)
@@ -42,7 +42,9 @@ class Compose:
     """
 
     def __init__(self, transforms: Sequence[Transform]) -> None:
-        self.transforms = list(transforms)
+        self.transforms = list(transforms) if isinstance(transforms, Iterable) else [transforms]
+        if not isinstance(transforms, Iterable) or not all(map(callable, self.transforms)):
+            raise TypeError(f"Compose: is called as Compose([first, second]), functions of images, not {transforms!r}")
 
     def __call__(self, images: Array, generator: Generator | None = None) -> Array:
         """The images after the last transform; all draw from the one generator, in their order."""
@@ -105,8 +107,11 @@ class RandomCrop:
         self.size = (size, size) if isinstance(size, int) else tuple(size)
         self.padding = padding
         self.fill = fill
-        if len(self.size) != 2 or min(self.size) < 1 or padding < 0:
-            raise ValueError(f"RandomCrop: size is pixels from 1 on and padding from 0 on, not {size} and {padding}")
+        pixels = all(isinstance(n, int) for n in (*self.size, padding))
+        if not pixels or len(self.size) != 2 or min(self.size) < 1 or padding < 0:
+            raise ValueError(
+                f"RandomCrop: size is pixels from 1 on and padding from 0 on, not {size!r} and {padding!r}"
+            )
 
     def __call__(self, images: Array, generator: Generator | None = None) -> Array:
         """[n, c, h, w] to [n, c, *size]."""
