@@ -158,7 +158,7 @@ def apply(op: Op, tensors: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS) -> A
             if t.requires_grad:
                 track = True
     except AttributeError:
-        raise located(_not_a_tensor(op, tensors)) from None
+        raise located(_not_a_tensor(op.name, tensors)) from None
     k = device.kernels if observer is None else observer(device)
     try:
         out, saved = op.forward(k, *arrays, **attrs) if attrs else op.forward(k, *arrays)
@@ -244,14 +244,20 @@ def _explain(op: Op, tensors: Sequence[Any], attrs: dict[str, Any], error: Excep
 
 def _device_mismatch(op: Op, tensors: Sequence[Any]) -> Exception:
     if not all(isinstance(t, Value) for t in tensors):  # a NumPy array has a `.device` too
-        return _not_a_tensor(op, tensors)
+        return _not_a_tensor(op.name, tensors)
     places = ", ".join(str(t.device) for t in tensors)
     return ValueError(f"{op.name}: operands live on different devices ({places}); move them to one with .to(device)")
 
 
-def _not_a_tensor(op: Op, tensors: Sequence[Any]) -> Exception:
-    i, other = next((i, t) for i, t in enumerate(tensors) if not isinstance(t, Value))
-    return TypeError(f"{op.name}: operand {i} is a {type(other).__name__}, not a tensor; wrap it: pe.tensor(…)")
+def require_tensors(name: str, *operands: Any) -> None:
+    """TypeError where one is no tensor: for functions that ask for shapes before `apply` would find out."""
+    if not all(isinstance(t, Value) for t in operands):
+        raise located(_not_a_tensor(name, operands))
+
+
+def _not_a_tensor(name: str, operands: Sequence[Any]) -> Exception:
+    i, other = next((i, t) for i, t in enumerate(operands) if not isinstance(t, Value))
+    return TypeError(f"{name}: operand {i} is a {type(other).__name__}, not a tensor; wrap it: pe.tensor(…)")
 
 
 def located(error: Exception) -> Exception:

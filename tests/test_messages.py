@@ -11,6 +11,7 @@ import pytest
 
 import pyengine as pe
 from pyengine import nn, optim
+from pyengine.data import transforms
 from pyengine.nn import functional as F
 from pyengine.train import Trainer
 
@@ -58,6 +59,8 @@ def fit_empty_batch() -> None:
     trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1))
     trainer.fit([(pe.zeros(4, 2), whole(4)), (pe.zeros(0, 2), whole(0))], epochs=1)
 
+
+IMAGES = pe.zeros(2, 3, 8, 8)
 
 MESSAGES = {
     "empty batch": (fit_empty_batch, FloatingPointError, "the loss is nan in epoch 1, batch 2 .* has no samples"),
@@ -112,6 +115,60 @@ MESSAGES = {
     "a length of 2.5": (lambda: pe.zeros(2.5), TypeError, r"a shape is made of whole numbers, not \(2\.5,\)"),
     "in-place on a leaf": (lambda: tracked(2).mul_(2.0), RuntimeError, r"mul_: a leaf .* use pe\.no_grad\(\)"),
     "in-place on a view": (lambda: tracked(2, 2)[0].mul_(2.0), RuntimeError, r"mul_: a write to a view .*x\.clone\(\)"),
+    "conv2d of nothing": (lambda: F.conv2d(IMAGES, None), TypeError, "conv2d: operand 1 is a NoneType, not a tensor"),
+    "conv1d of an array": (lambda: nn.Conv1d(3, 2, 3)(np.ones((3, 8))), TypeError, "conv1d: operand 0 is a ndarray"),
+    "conv_transpose2d of a list": (
+        lambda: nn.ConvTranspose2d(3, 2, 3)([1.0]),
+        TypeError,
+        "conv_transpose2d: operand 0 is a list, not a tensor; wrap it",
+    ),
+    "groups as text": (
+        lambda: F.conv2d(IMAGES, pe.zeros(2, 3, 3, 3), groups="2"),
+        ValueError,
+        "conv2d: groups is '2'; it is an int from 1 on",
+    ),
+    "output_size with text": (
+        lambda: nn.ConvTranspose2d(3, 2, 3)(IMAGES, output_size=(10, "10")),
+        ValueError,
+        r"ConvTranspose2d: output_size is one int, or 2 for height and width, not \(10, '10'\)",
+    ),
+    "pooling nothing": (lambda: nn.MaxPool2d(2)(None), TypeError, "max_pool2d: operand 0 is a NoneType"),
+    "adaptive pooling of an array": (
+        lambda: nn.AdaptiveAvgPool2d(1)(np.ones((1, 3, 4, 4))),
+        TypeError,
+        "adaptive_avg_pool2d: operand 0 is a ndarray",
+    ),
+    "adaptive pooling of integers": (
+        lambda: nn.AdaptiveAvgPool2d(1)(whole(1, 3, 4, 4)),
+        TypeError,
+        "adaptive_avg_pool2d: computes in float32 or float64, not int64",
+    ),
+    "divisor as text": (
+        lambda: F.avg_pool2d(IMAGES, 2, divisor_override="4"),
+        TypeError,
+        "avg_pool2d: divisor_override is a number or None, not '4'",
+    ),
+    "batch norm of nothing": (lambda: nn.BatchNorm2d(3)(None), TypeError, "BatchNorm2d: operand 0 is a NoneType"),
+    "batch norm's momentum": (
+        lambda: nn.BatchNorm2d(3, momentum="0.1")(IMAGES),
+        TypeError,
+        "batch_norm: momentum is a number, not '0.1'",
+    ),
+    "batch norm's eps": (lambda: nn.BatchNorm2d(3, eps=None)(IMAGES), TypeError, "batch_norm: eps is a number"),
+    "interpolating nothing": (lambda: nn.Upsample(2)(None), TypeError, "interpolate: operand 0 is a NoneType"),
+    "size as text": (
+        lambda: F.interpolate(IMAGES, size="ab"),
+        TypeError,
+        "interpolate: size is a number, or one for each axis, not 'ab'",
+    ),
+    "crop of no size": (lambda: transforms.RandomCrop("28"), ValueError, "RandomCrop: size is .* not '28' and 0"),
+    "composed of numbers": (lambda: transforms.Compose([1, 2]), TypeError, r"Compose: is called as Compose\(\[first"),
+    "composed of one": (lambda: transforms.Compose(3), TypeError, "Compose: is called as .* not 3"),
+    "so many drawings": (
+        lambda: pe.data.draw_glasses_rings("5"),
+        ValueError,
+        "draw_glasses_rings: n is a number from 0 on .* not '5' and 32",
+    ),
     "no parameters": (lambda: optim.SGD([], lr=0.1), ValueError, r"SGD: there are no parameters .* list\("),
 }  # fmt: skip
 

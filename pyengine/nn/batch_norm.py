@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from .. import dtypes
 from ..backend import Device
 from ..creation import ones, zeros
-from ..tape import located
+from ..tape import located, require_tensors
 from ..tensor import Tensor
 from .functional import batch_norm
 from .module import Module
@@ -47,6 +47,7 @@ class _BatchNorm(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(n, c) or (n, c, …) to the same shape."""
+        require_tensors(type(self).__name__, input)
         if input.ndim not in self._axes or input.shape[1] != self.num_features:
             what = f"{type(self).__name__}: the input is {self._shapes} with c = {self.num_features} channels"
             raise located(ValueError(f"{what}, not of shape {input.shape}"))

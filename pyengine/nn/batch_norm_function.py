@@ -1,7 +1,7 @@
 """Batch normalisation as a function of tensors, which writes the running statistics that it is given."""
 
 from ..ops.batch_norm import BATCH_NORM, BATCH_NORM_EVAL
-from ..tape import apply, kernels_of, located, mark_written, wrap
+from ..tape import apply, kernels_of, located, mark_written, require_tensors, wrap
 from ..tensor import Tensor
 
 
@@ -25,7 +25,8 @@ def batch_norm(
     training             whether mean and variance are the batch's, or the running ones
     momentum             None: the running statistics are the mean over all batches, counted by num_batches_tracked
     num_batches_tracked  int64, one element, in training counted up in place
-    Returns the input's shape. ValueError where the shapes do not fit, or for one value a channel in training.
+    Returns the input's shape. ValueError where the shapes do not fit, or for one value a channel in training;
+    TypeError for a momentum or an eps that is no number.
     S. Ioffe and C. Szegedy, "Batch normalization" (2015), arXiv:1502.03167.
 
     >>> import pyengine as pe
@@ -36,6 +37,10 @@ def batch_norm(
     >>> mean, var
     (tensor([0.2]), tensor([1.1]))
     """
+    require_tensors("batch_norm", input)
+    for name, value in (("eps", eps), ("momentum", momentum)):
+        if not isinstance(value, int | float) and not (name == "momentum" and value is None):
+            raise located(TypeError(f"batch_norm: {name} is a number, not {value!r}"))
     if (running_mean is None) != (running_var is None):
         raise located(ValueError("batch_norm: running_mean and running_var come together, or are both None"))
     if momentum is None and training and running_mean is not None and num_batches_tracked is None:

@@ -8,6 +8,7 @@ from .. import dtypes
 from ..backend import Device
 from ..ops.conv2d import transposed_size
 from ..random import uniform
+from ..tape import require_tensors
 from ..tensor import Tensor
 from .convolution_functions import conv1d, conv2d, conv_transpose2d, numbers
 from .module import Module
@@ -182,12 +183,15 @@ class ConvTranspose2d(_Convolution):
 
         output_size  the height and width of the result, instead of output_padding; ValueError where it cannot be.
         """
-        more = self.output_padding if output_size is None else self._missing(input, tuple(output_size)[-2:])
+        more = self.output_padding if output_size is None else self._missing(input, output_size)
         padding = numbers("ConvTranspose2d", "padding", self.padding, 2)
         return conv_transpose2d(input, self.weight, self.bias, self.stride, padding, more, self.groups, self.dilation)
 
-    def _missing(self, input: Tensor, wanted: tuple[int, ...]) -> tuple[int, ...]:
+    def _missing(self, input: Tensor, output_size: Sequence[int]) -> tuple[int, ...]:
         """The output_padding that leads to a result of that size."""
+        last = output_size[-2:] if isinstance(output_size, Sequence) else output_size
+        wanted = numbers("ConvTranspose2d", "output_size", last, 2)
+        require_tensors("ConvTranspose2d", input)
         attrs = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
         least = transposed_size("ConvTranspose2d", input.shape[-2:], self.kernel_size, attrs)
         more = tuple(n - m for n, m in zip(wanted, least, strict=True))

@@ -6,7 +6,7 @@ from typing import Any
 from ..ops import Spec
 from ..ops.conv2d import CONV2D, CONV_TRANSPOSE2D, infer_conv
 from ..ops.join import PAD
-from ..tape import apply, located
+from ..tape import apply, located, require_tensors
 from ..tensor import Tensor
 
 
@@ -77,6 +77,7 @@ def conv2d(
             [2., 4., 4., 2.],
             [1., 2., 2., 1.]])
     """
+    require_tensors("conv2d", input, weight)
     stride, dilation = numbers("conv2d", "stride", stride, 2), numbers("conv2d", "dilation", dilation, 2)
     if input.ndim == 3 and weight.ndim == 4:
         return conv2d(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
@@ -109,6 +110,7 @@ def conv1d(
     >>> conv1d(pe.tensor([[1.0, 2.0, 4.0, 8.0]]), pe.tensor([[[-1.0, 1.0]]]))
     tensor([[1., 2., 4.]])
     """
+    require_tensors("conv1d", input, weight)
     if input.ndim == 2 and weight.ndim == 3:
         return conv1d(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
     steps, apart = numbers("conv1d", "stride", stride, 1), numbers("conv1d", "dilation", dilation, 1)
@@ -155,6 +157,7 @@ def conv_transpose2d(
     >>> conv_transpose2d(pe.tensor([[[[1.0, 2.0]]]]), pe.ones(1, 1, 1, 2), stride=(1, 2))
     tensor([[[[1., 1., 2., 2.]]]])
     """
+    require_tensors("conv_transpose2d", input, weight)
     if input.ndim == 3 and weight.ndim == 4:
         whole = conv_transpose2d(input.unsqueeze(0), weight, bias, stride, padding, output_padding, groups, dilation)
         return whole.squeeze(0)

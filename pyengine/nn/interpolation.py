@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..ops.upsample import UPSAMPLE2D
-from ..tape import apply, located
+from ..tape import apply, located, require_tensors
 from ..tensor import Tensor
 from .windows import as_images, from_images
 
@@ -29,7 +29,7 @@ def interpolate(
     align_corners whether the outermost pixels keep their places, not the outer edges of them; not for "nearest"
     recompute_scale_factor  whether places follow from the sizes alone, not from a scale_factor
     Returns (n, c, *size). ValueError for neither or both of size and scale_factor, for another mode, and for images or
-    sizes without pixels.
+    sizes without pixels; TypeError for sizes that are no numbers.
 
     >>> import pyengine as pe
     >>> x = pe.tensor([[[1.0, 2.0]]])
@@ -38,6 +38,7 @@ def interpolate(
     >>> interpolate(x, 3, mode="linear", align_corners=True)
     tensor([[[1. , 1.5, 2. ]]])
     """
+    require_tensors("interpolate", input)
     axes = input.ndim - 2
     if mode not in MODES or axes not in MODES[mode]:
         known = "; ".join(f"{name!r} of {' or '.join(str(n + 2) for n in MODES[name])} axes" for name in MODES)
@@ -71,11 +72,12 @@ def interpolate(
 
 def _each(value: Any, axes: int, name: str) -> Sequence[Any]:
     """`value` for each axis."""
-    if isinstance(value, Sequence):
-        if len(value) != axes:
-            raise located(ValueError(f"interpolate: {name} has {len(value)} numbers, and the input {axes} such axes"))
-        return value
-    return (value,) * axes
+    values = value if isinstance(value, Sequence) else (value,) * axes
+    if not all(isinstance(n, int | float | None) for n in values):
+        raise located(TypeError(f"interpolate: {name} is a number, or one for each axis, not {value!r}"))
+    if len(values) != axes:
+        raise located(ValueError(f"interpolate: {name} has {len(values)} numbers, and the input {axes} such axes"))
+    return values
 
 
 def _step(length: int, count: int, scale: float | None, align_corners: bool) -> float:

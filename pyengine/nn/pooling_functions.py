@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .. import dtypes
 from ..ops.avg_pool import ADAPTIVE_AVG_POOL2D, AVG_POOL2D
 from ..ops.max_pool import MAX_POOL2D
 from ..tape import apply, located
@@ -98,6 +99,8 @@ def _avg_pool(
     op = f"avg_pool{axes}d"
     if divisor_override == 0:
         raise located(ValueError(f"{op}: divisor_override must not be 0"))
+    if not isinstance(divisor_override, int | float | None):
+        raise located(TypeError(f"{op}: divisor_override is a number or None, not {divisor_override!r}"))
     attrs = {
         **_windows(op, axes, kernel_size, stride, padding),
         "ceil_mode": bool(ceil_mode),
@@ -125,7 +128,8 @@ def avg_pool2d(
     ceil_mode          whether a last window may reach over the edge
     count_include_pad  whether the zeros count as elements
     divisor_override   what sums are divided by instead of their count
-    Returns (n, c, rows', columns') with rows' as for `max_pool2d`. ValueError where no window fits, or for a divisor 0.
+    Returns (n, c, rows', columns') with rows' as for `max_pool2d`. ValueError where no window fits, or for a divisor 0;
+    TypeError for one that is no number.
 
     >>> import pyengine as pe
     >>> avg_pool2d(pe.arange(16.0).reshape(1, 1, 4, 4), 2)
@@ -145,7 +149,7 @@ def avg_pool1d(
 ) -> Tensor:
     """`avg_pool2d` of sequences (n, c, length) or (c, length), to (n, c, length') or (c, length').
 
-    ValueError where no window fits.
+    ValueError where no window fits, TypeError for sizes that are no ints.
 
     >>> import pyengine as pe
     >>> avg_pool1d(pe.tensor([[1.0, 3.0, 2.0, 5.0]]), 2)
@@ -157,7 +161,7 @@ def avg_pool1d(
 def _adaptive(input: Tensor, axes: int, parts: tuple[int | None, int | None]) -> Tensor:
     images = as_images(f"adaptive_avg_pool{axes}d", input, axes)
     wanted = tuple(n if part is None else part for n, part in zip(images.shape[2:], parts, strict=True))
-    if wanted == (1, 1) and min(images.shape[2:]) > 0:
+    if wanted == (1, 1) and min(images.shape[2:]) > 0 and images.dtype in dtypes.COMPUTED_FLOATS:
         pooled = images.mean((2, 3), keepdim=True)
     else:
         pooled = apply(ADAPTIVE_AVG_POOL2D, (images,), {"size": wanted})

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from ..tape import located
+from ..tape import located, require_tensors
 from ..tensor import Tensor
 from ..windows import Pair
 
@@ -29,6 +29,7 @@ def single(op: str, name: str, value: Any) -> Pair:
 
 def as_images(op: str, input: Tensor, axes: int) -> Tensor:
     """Samples of `axes` axes behind the channels as (n, c, rows, columns); a sample alone is a batch of one."""
+    require_tensors(op, input)
     if input.ndim not in (axes + 1, axes + 2):
         wanted = "(n, c, rows, columns) or (c, rows, columns)" if axes == 2 else "(n, c, length) or (c, length)"
         raise located(ValueError(f"{op}: the input is {wanted}, not of shape {input.shape}"))

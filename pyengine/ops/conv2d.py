@@ -52,8 +52,8 @@ def check_operands(op: str, a: Spec, others: Sequence[tuple[str, Spec]]) -> None
 
 def check_groups(op: str, groups: int, **channels: int) -> None:
     """Numbers of channels that `groups` divides."""
-    if groups < 1:
-        raise ValueError(f"{op}: groups is {groups}; it is an int from 1 on")
+    if not isinstance(groups, int) or groups < 1:
+        raise ValueError(f"{op}: groups is {groups!r}; it is an int from 1 on")
     for what, count in channels.items():
         if count % groups:
             raise ValueError(
