@@ -249,7 +249,7 @@ def test_compare(runs, tmp_path):
 def test_folders_that_are_no_runs(runs, tmp_path, command):
     result = invoke(command, tmp_path / "none")
     assert result.exit_code == 1
-    assert result.stderr == f"error: No such file or directory: {tmp_path}/none/config.json\n"
+    assert result.stderr == f"error: {tmp_path}/none: not the folder of a run, which holds a config.json\n"
 
     shutil.copytree(runs / "h16", tmp_path / "run")
     (tmp_path / "run" / "config.json").write_text('{"recipe": "cats", "settings": {}}')

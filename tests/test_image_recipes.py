@@ -297,6 +297,9 @@ def test_predicting_from_an_image_file(tmp_path, monkeypatch):
     result = invoke("predict", tmp_path / "run", tmp_path / "bad.png")
     assert result.exit_code == 1
     assert "bad.png: not an image that can be read" in result.stderr
+    result = invoke("predict", tmp_path / "run", tmp_path / "none.png")
+    assert result.exit_code == 1
+    assert result.stderr.split() == f"error: No such file or directory: {tmp_path}/none.png".split()
 
 
 def test_predicting_from_colour_arrays(photos, tmp_path):

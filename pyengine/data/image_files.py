@@ -149,6 +149,8 @@ def _decoded(name: str, source: Any, size: Size) -> Array:
             if size is not None and (image.height, image.width) != tuple(size):
                 image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
             pixels = np.asarray(image)
+    except FileNotFoundError:
+        raise
     except Exception as error:  # Pillow's readers raise whatever the damage leads them to
         raise ValueError(f"{name}: not an image that can be read ({error})") from None
     if pixels.dtype != np.uint8:  # 16 bits of grey

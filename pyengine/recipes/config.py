@@ -46,6 +46,8 @@ def read_config(folder: Path, recipes: dict[str, Recipe]) -> tuple[Recipe, Setti
         config = json.loads(path.read_bytes())
         recipe = recipes[config["recipe"]]
         return recipe, recipe.defaults.changed(**config["settings"])
+    except (FileNotFoundError, NotADirectoryError):
+        raise BadFileError(f"{folder}: not the folder of a run, which holds a {CONFIG}") from None
     except KeyError as error:
         raise BadFileError(f"{path}: there is no {error} (recipes: {', '.join(recipes)})") from None
     except (ValueError, TypeError, RecursionError) as error:
