@@ -66,16 +66,22 @@ void start_from(In a, In src, Out out) {
 
 // --- several axes
 
+// Copies the runs that start at from[0, n) of the whole to to[0, n) of the part.
 template <class Item>
-void take_run(const IndexLayout& layout, const Item* from, Item* to) {
-  constexpr int64_t kShort = 16;
-  if (layout.run > kShort) {
-    cpu::copy_run(reinterpret_cast<char*>(to), layout.part_step * static_cast<int64_t>(sizeof(Item)),
-                  reinterpret_cast<const char*>(from), layout.whole_step * static_cast<int64_t>(sizeof(Item)),
-                  layout.run, sizeof(Item));
-    return;
+void take_runs(const IndexLayout& layout, const Item* whole, const int64_t* from, Item* part, const int64_t* to,
+               int64_t n) {
+  constexpr int64_t kSize = sizeof(Item), kShort = 16;
+  const int64_t run = layout.run, whole_step = layout.whole_step, part_step = layout.part_step;
+  if (run == 1) {
+    for (int64_t j = 0; j < n; ++j) part[to[j]] = whole[from[j]];
+  } else if (run > kShort) {
+    for (int64_t j = 0; j < n; ++j)
+      cpu::copy_run(reinterpret_cast<char*>(part + to[j]), part_step * kSize,
+                    reinterpret_cast<const char*>(whole + from[j]), whole_step * kSize, run, kSize);
+  } else {
+    for (int64_t j = 0; j < n; ++j)
+      for (int64_t i = 0; i < run; ++i) part[to[j] + i * part_step] = whole[from[j] + i * whole_step];
   }
-  for (int64_t i = 0; i < layout.run; ++i) to[i * layout.part_step] = from[i * layout.whole_step];
 }
 
 template <class Item>
@@ -87,9 +93,8 @@ void take(const IndexLayout& layout, const Item* whole, Item* part) {
   parallel_for(blocks * pieces, [&](int64_t task) {
     const int64_t block = task / pieces, begin = task % pieces * at_once;
     const int64_t end = std::min(begin + at_once, layout.count);
-    const Item* source = whole + layout.whole_runs.offset(block);
-    Item* target = part + layout.part_runs.offset(block);
-    for (int64_t j = begin; j < end; ++j) take_run(layout, source + from[j], target + to[j]);
+    take_runs(layout, whole + layout.whole_runs.offset(block), from + begin, part + layout.part_runs.offset(block),
+              to + begin, end - begin);
   });
 }
 

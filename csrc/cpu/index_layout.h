@@ -16,6 +16,7 @@ struct Steps {
   int64_t strides[kMaxDims];
 
   void add(int64_t length, int64_t stride) {
+    if (length == 1) return;
     shape[ndim] = length;
     strides[ndim++] = stride;
   }
@@ -32,24 +33,14 @@ struct Steps {
     }
     return sum;
   }
-  // visit(i, offset) for positions [begin, end) in row-major order.
+  // visit(i, offset) for positions [begin, end) in row-major order, along rows or what is wanted of them.
   template <class Visit>
   void walk(int64_t begin, int64_t end, Visit&& visit) const {
-    int64_t at[kMaxDims], offset = 0;
-    int64_t outer = begin;
-    for (int axis = ndim - 1; axis >= 0; --axis) {
-      at[axis] = outer % shape[axis];
-      outer /= shape[axis];
-      offset += at[axis] * strides[axis];
-    }
-    for (int64_t i = begin; i < end; ++i) {
-      visit(i, offset);
-      for (int axis = ndim - 1; axis >= 0; --axis) {
-        offset += strides[axis];
-        if (++at[axis] < shape[axis]) break;
-        offset -= at[axis] * strides[axis];
-        at[axis] = 0;
-      }
+    const int64_t length = ndim > 0 ? shape[ndim - 1] : 1, step = ndim > 0 ? strides[ndim - 1] : 0;
+    for (int64_t i = begin; i < end;) {
+      const int64_t start = offset(i), n = std::min(end - i, length - i % length);
+      for (int64_t j = 0; j < n; ++j) visit(i + j, start + j * step);
+      i += n;
     }
   }
 };
@@ -62,7 +53,6 @@ class IndexLayout {
       : tuples(broadcast_indices(indices)), count(size_of(tuples)), whole_at(count), part_at(count) {
     const int first = are_neighbours(axes) ? static_cast<int>(axes.values[0]) : 0;
     place_in_part(part, first);
-    std::fill_n(whole_at.data(), count, int64_t{0});
     for (int i = 0; i < axes.count; ++i) place_in_whole(whole, indices[static_cast<size_t>(i)], i, axes, wrap);
     merge_rest(whole, axes, part, first);
   }
@@ -88,8 +78,9 @@ class IndexLayout {
   void place_in_part(In part, int first) {
     Steps steps;
     for (int i = 0; i < tuples.ndim; ++i) steps.add(tuples.shape[i], part.strides[first + i]);
+    int64_t* at = part_at.data();
     parallel_ranges(count, kTask, [&](int64_t begin, int64_t end) {
-      steps.walk(begin, end, [&](int64_t j, int64_t offset) { part_at.data()[j] = offset; });
+      steps.walk(begin, end, [at](int64_t j, int64_t offset) { at[j] = offset; });
     });
   }
 
@@ -103,11 +94,13 @@ class IndexLayout {
     }
     const int64_t* data = positions.as<const int64_t>();
     const int64_t lowest = wrap ? -length : 0;
+    int64_t* at = whole_at.data();
     parallel_ranges(count, kTask, [&](int64_t begin, int64_t end) {
-      steps.walk(begin, end, [&](int64_t j, int64_t offset) {
+      steps.walk(begin, end, [=](int64_t j, int64_t offset) {
         const int64_t position = data[offset];
         if (position < lowest || position >= length) throw outside(position, axis, length, lowest);
-        whole_at.data()[j] += (position < 0 ? position + length : position) * stride;
+        const int64_t distance = (position < 0 ? position + length : position) * stride;
+        at[j] = number == 0 ? distance : at[j] + distance;
       });
     });
   }
