@@ -4,31 +4,15 @@
 //
 // 8 FLOP an element against 2 elements of memory (gradient: 12 against 3): memory bound. One thread takes a channel
 // from its sums to its result, while it is in cache. Sums are those of blocks of rows, each with a mean of its own, put
-// together in order: Σ (a - mean)² does not cancel, and every number of threads gives the same bits.
+// together in order: Σ (a - mean)² does not cancel, and every number of threads gives the same bits. Channels that lie
+// side by side are taken in vectors of channels instead (batch_norm_columns.h).
 #include "kernels/batch_norm.h"
 
-#include <cmath>
-
-#include "cpu/channels.h"
+#include "cpu/batch_norm_columns.h"
 
 namespace pe {
 
 namespace {
-
-// The elements of an array of one axis, as T.
-template <class T>
-struct Vector {
-  explicit Vector(const Array& a) : data(a.as<T>()), stride(a.strides[0]) {}
-  T& operator[](int64_t i) const { return data[i * stride]; }
-
-  T* data;
-  int64_t stride;
-};
-
-template <class T>
-T rstd_of(T variance, double eps) {
-  return T(1) / std::sqrt(variance + static_cast<T>(eps));
-}
 
 // to = f(i, elements i of the arrays) for one row of a channel; f takes vectors and scalars.
 template <class T, class F>
@@ -50,15 +34,6 @@ void put_channel_row(const Channels<T>& to, int64_t channel, int64_t r, const F&
   for (int64_t i = 0; i < to.length; ++i) q[i * to.stride] = f(p[i * x.stride], s[i * y.stride]);
 }
 
-struct BlockRange {
-  explicit BlockRange(int64_t all_rows, int64_t length)
-      : rows(all_rows), size(rows_of_block(length)), count((all_rows + size - 1) / size) {}
-  int64_t first(int64_t block) const { return block * size; }
-  int64_t last(int64_t block) const { return std::min(rows, (block + 1) * size); }
-
-  int64_t rows, size, count;
-};
-
 // y = (x - mean) · scale + shift over the rows of a block.
 template <class T>
 void normalise(const Channels<const T>& x, const Channels<T>& y, int64_t channel, int64_t first, int64_t last, T mean,
@@ -73,16 +48,17 @@ void forward(In a, In weight, In bias, double eps, Out out, Out mean, Out varian
   ChannelOutput<T> y(out);
   const Vector<const T> w(weight), b(bias);
   const Vector<T> means(mean), variances(variance);
-  const BlockRange blocks(x->rows, x->length);
-  const auto elements = static_cast<double>(x->elements());
-  // sums: of a block's elements, and of their squared distances from their mean
+  if (are_columns(*x, *y)) {
+    put_column_moments(*x, means, variances);
+    return normalise_columns(*x, *y, w, b, Vector<const T>(mean), Vector<const T>(variance), eps);
+  }
+  const Blocks blocks = Blocks::of_rows(x->rows, x->length);
   const auto sum = [&](int64_t channel, int64_t block, double* sums) {
     Lines<T, 1> lines({&*x});
     lines.read(channel, blocks.first(block), blocks.last(block));
     LineSum<T> total, squares;
     lines.each([&](const T* const* line, int64_t n) { total.add(n, [&](int64_t i) { return load(line[0] + i); }); });
-    const auto count = static_cast<T>((blocks.last(block) - blocks.first(block)) * x->length);
-    const Vec<T> centre = total.total() / count;
+    const Vec<T> centre = total.total() / static_cast<T>(blocks.elements(block));
     lines.each([&](const T* const* line, int64_t n) {
       squares.add(n, [&](int64_t i) {
         const Vec<T> d = load(line[0] + i) - centre;
@@ -93,16 +69,7 @@ void forward(In a, In weight, In bias, double eps, Out out, Out mean, Out varian
     sums[1] = static_cast<double>(first_lane<T>(squares.total()));
   };
   const auto finish = [&](int64_t channel, const double* sums) {
-    double total = 0, squares = 0;
-    for (int64_t i = 0; i < blocks.count; ++i) total += sums[2 * i];
-    const double centre = total / elements;
-    for (int64_t i = 0; i < blocks.count; ++i) {
-      const auto count = static_cast<double>((blocks.last(i) - blocks.first(i)) * x->length);
-      const double off = sums[2 * i] / count - centre;
-      squares += sums[2 * i + 1] + count * off * off;
-    }
-    means[channel] = static_cast<T>(centre);
-    variances[channel] = static_cast<T>(squares / elements);
+    put_moments(blocks, sums, means[channel], variances[channel]);
   };
   const auto apply = [&](int64_t channel, int64_t block) {
     normalise(*x, *y, channel, blocks.first(block), blocks.last(block), means[channel],
@@ -117,7 +84,8 @@ void forward_given(In a, In weight, In bias, In mean, In variance, double eps, O
   const ChannelInput<T> x(a);
   ChannelOutput<T> y(out);
   const Vector<const T> w(weight), b(bias), means(mean), variances(variance);
-  const BlockRange blocks(x->rows, x->length);
+  if (are_columns(*x, *y)) return normalise_columns(*x, *y, w, b, means, variances, eps);
+  const Blocks blocks = Blocks::of_rows(x->rows, x->length);
   parallel_for(x->count * blocks.count, [&](int64_t i) {
     const int64_t channel = i / blocks.count, block = i % blocks.count;
     normalise(*x, *y, channel, blocks.first(block), blocks.last(block), means[channel],
@@ -132,8 +100,9 @@ void backward(In grad, In a, In weight, In mean, In variance, double eps, Out da
   ChannelOutput<T> dx(da);
   const Vector<const T> w(weight), means(mean), variances(variance);
   const Vector<T> dw(dweight), db(dbias);
-  const BlockRange blocks(x->rows, x->length);
-  const auto elements = static_cast<T>(x->elements());
+  const ChannelGradient<T> grads{w, means, variances, dw, db, eps, static_cast<T>(x->elements())};
+  if (are_columns(*g, *dx) && are_columns(*x, *dx)) return backward_columns(*g, *x, grads, *dx);
+  const Blocks blocks = Blocks::of_rows(x->rows, x->length);
   const auto sum = [&](int64_t channel, int64_t block, double* sums) {  // Σ g, Σ g · (a - mean)
     Lines<T, 2> lines({&*g, &*x});
     lines.read(channel, blocks.first(block), blocks.last(block));
@@ -146,20 +115,15 @@ void backward(In grad, In a, In weight, In mean, In variance, double eps, Out da
     sums[0] = static_cast<double>(first_lane<T>(total.total()));
     sums[1] = static_cast<double>(first_lane<T>(product.total()));
   };
-  const auto finish = [&](int64_t channel, const double* sums) {
-    double total = 0, product = 0;
-    for (int64_t i = 0; i < blocks.count; ++i) total += sums[2 * i], product += sums[2 * i + 1];
-    db[channel] = static_cast<T>(total);
-    dw[channel] = static_cast<T>(product) * rstd_of(variances[channel], eps);
-  };
   const auto apply = [&](int64_t channel, int64_t block) {
-    const T rstd = rstd_of(variances[channel], eps), scale = rstd * w[channel], centre = means[channel];
-    const T of_bias = db[channel] / elements, of_weight = dw[channel] * rstd / elements;
+    const T scale = grads.scale(channel), centre = means[channel];
+    const T of_bias = grads.of_bias(channel), of_weight = grads.of_weight(channel);
     for (int64_t r = blocks.first(block); r < blocks.last(block); ++r)
       put_channel_row(
           *dx, channel, r, [=](auto gv, auto xv) { return scale * (gv - of_bias - (xv - centre) * of_weight); }, *g,
           *x);
   };
+  const auto finish = [&](int64_t channel, const double* sums) { grads.finish(channel, blocks.count, sums); };
   for_each_channel(x->count, blocks.count, x->elements(), sum, finish, apply);
   dx.finish();
 }
