@@ -144,14 +144,31 @@ class Divisors {
   Scratch<T> counts_;
 };
 
+// total[i] = Σ of elements i of rows [begin, end) of a plane.
 template <class T>
-void add_row(const T* from, int64_t stride, T* to, int64_t n) {
-  if (stride == 1) {
-    for (int64_t i = 0; i < n; ++i) to[i] += from[i];
+void sum_rows(const Planes<const T>& x, const T* plane, int64_t begin, int64_t end, T* total) {
+  constexpr int W = kLanes<T>;
+  const int64_t n = x.columns, stride = x.stride, row_stride = x.row_stride;
+  const auto sum = [&](auto zero, int64_t i, auto read) {
+    for (int64_t r = begin; r < end; ++r) zero += read(plane + r * row_stride + i * stride);
+    return zero;
+  };
+  if (stride == 1 && n >= W) {
+    const auto vector = [&](int64_t i) { store(total + i, sum(Vec<T>{}, i, [](const T* p) { return load(p); })); };
+    int64_t i = 0;
+    for (; i + W <= n; i += W) vector(i);
+    if (i < n) vector(n - W);
   } else {
-    for (int64_t i = 0; i < n; ++i) to[i] += from[i * stride];
+    for (int64_t i = 0; i < n; ++i) total[i] = sum(T(0), i, [](const T* p) { return *p; });
   }
 }
+
+template <class T>
+void add_row(const T* from, T* to, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) to[i] += from[i];
+}
+
+constexpr int64_t kTask = 16384;  // elements
 
 template <class T, class Axis>
 void average(In a, const Axis& rows, const Axis& columns, double divisor, Out out) {
@@ -160,15 +177,15 @@ void average(In a, const Axis& rows, const Axis& columns, double divisor, Out ou
   const Planes<T> y(out);
   const Columns<T, Axis> along(columns);
   const Divisors<T, Axis> divisors(rows, columns, divisor);
-  const int64_t work = columns.in() * std::max<int64_t>(1, rows.in() / rows.out());
-  parallel_plane_rows(y.count, rows.out(), work, [&](int64_t plane, int64_t first, int64_t last) {
+  const int64_t count = rows.out(), work = std::max<int64_t>(1, columns.in() * std::max<int64_t>(1, rows.in() / count));
+  parallel_ranges(y.count * count, std::max<int64_t>(1, kTask / work), [&](int64_t begin, int64_t end) {
     Scratch<T> total(columns.in()), scratch(along.scratch()), sums(along.size());
-    for (int64_t o = first; o < last; ++o) {
+    for (int64_t i = begin, plane = begin / count, o = begin % count; i < end; ++i) {
       const Span span = rows[o];
-      std::fill(total.data(), total.data() + columns.in(), T(0));
-      for (int64_t r = span.begin; r < span.end; ++r) add_row(x.row(plane, r), x.stride, total.data(), columns.in());
+      sum_rows(x, x[plane], span.begin, span.end, total.data());
       along.sum(total.data(), scratch.data(), sums.data());
       divisors.divide(o, sums.data(), 1, y.row(plane, o), y.stride, columns.out());
+      if (++o == count) o = 0, ++plane;
     }
   });
 }
@@ -176,24 +193,26 @@ void average(In a, const Axis& rows, const Axis& columns, double divisor, Out ou
 template <class T, class Axis>
 void spread(In grad, const Axis& rows, const Axis& columns, double divisor, Out da) {
   if (da.size() == 0) return;
-  constexpr int64_t kTask = 16384;  // elements
   const Planes<const T> g(grad);
   const Planes<T> dx(da);
   const Columns<T, Axis> along(columns);
   const Divisors<T, Axis> divisors(rows, columns, divisor);
   const int64_t n = columns.in(), size = rows.in() * n;
+  const bool direct = dx.stride == 1 && dx.row_stride == n;
   parallel_ranges(dx.count, std::max<int64_t>(1, kTask / size), [&](int64_t first, int64_t last) {
-    Scratch<T> sums(size), shares(columns.out()), scratch(along.scratch()), row(n);
+    Scratch<T> made(direct ? 1 : size), shares(columns.out()), scratch(along.scratch()), row(n);
     for (int64_t plane = first; plane < last; ++plane) {
-      std::fill(sums.data(), sums.data() + size, T(0));
+      T* sums = direct ? dx[plane] : made.data();
+      std::fill(sums, sums + size, T(0));
       for (int64_t o = 0; o < rows.out(); ++o) {
         divisors.divide(o, g.row(plane, o), g.stride, shares.data(), 1, columns.out());
         std::fill(row.data(), row.data() + n, T(0));
         along.spread(shares.data(), scratch.data(), row.data());
         const Span span = rows[o];
-        for (int64_t r = span.begin; r < span.end; ++r) add_row(row.data(), 1, sums.data() + r * n, n);
+        for (int64_t r = span.begin; r < span.end; ++r) add_row(row.data(), sums + r * n, n);
       }
-      for (int64_t r = 0; r < rows.in(); ++r) copy_strided(sums.data() + r * n, 1, dx.row(plane, r), dx.stride, n);
+      if (direct) continue;
+      for (int64_t r = 0; r < rows.in(); ++r) copy_strided(sums + r * n, 1, dx.row(plane, r), dx.stride, n);
     }
   });
 }

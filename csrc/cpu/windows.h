@@ -24,9 +24,12 @@ struct Planes {
         image_stride(a.strides[0]),
         channel_stride(a.strides[1]),
         row_stride(a.strides[2]),
-        stride(a.strides[3]) {}
+        stride(a.strides[3]) {
+    if (image_stride == channels * channel_stride) channels = std::max<int64_t>(count, 1);  // planes at one distance
+  }
 
   T* operator[](int64_t plane) const {
+    if (plane < channels) return data + plane * channel_stride;
     return data + plane / channels * image_stride + plane % channels * channel_stride;
   }
   T* row(int64_t plane, int64_t r) const { return (*this)[plane] + r * row_stride; }
