@@ -12,6 +12,7 @@
 #include "core/parallel.h"
 #include "cpu/conv2d_image.h"
 #include "cpu/conv2d_pack.h"
+#include "cpu/conv2d_slide.h"
 #include "cpu/conv2d_store.h"
 #include "cpu/conv2d_tile.h"
 
@@ -80,7 +81,16 @@ class Correlator {
     return 3 * x_.out.size.w * padded > (x_.depth() <= kFewSteps ? 2 : 4) * x_.out_channels * width;
   }
 
+  // Whether the steps are those of slide_columns: a row of three, and two more of them, a row of the copy further each.
+  bool slides() const {
+    if (!wide_ || !direct() || x_.in_channels * x_.out_channels != 1 || depth_ != 9) return false;
+    for (int64_t s = 0; s < depth_; ++s)
+      if (offsets_.data()[s] != s / 3 * band_.row_step() + s % 3) return false;
+    return true;
+  }
+
   int64_t tiles_of_panel() const {
+    if (slides_) return ceil_div(row_vectors_, kSlideVectors);
     return wide_ ? ceil_div(band_.rows * row_vectors_, vectors_of(MR))
                  : ceil_div(band_.rows * x_.out.size.w, MR) * ceil_div(depth_, kSteps);
   }
@@ -95,6 +105,7 @@ class Correlator {
 
   void prepare() {
     step_offsets(x_, band_, offsets_.data());
+    slides_ = slides();
     if (wide_)
       place_vectors();
     else
@@ -164,7 +175,9 @@ class Correlator {
           channels,
           bias_of(group, panel),
           x_.relu};
-      if (wide_)
+      if (slides_)
+        by_columns(panel_of(group, panel), copy, to, ahead);
+      else if (wide_)
         by_pixels(panel_of(group, panel), copy, to, sums, ahead);
       else
         by_channels(panel_of(group, panel), copy, to, sums, ahead);
@@ -189,6 +202,14 @@ class Correlator {
         step += steps;
       } while (step < depth_);
       store_channels(sums, p, count, to);
+    }
+  }
+
+  void by_columns(const T* weights, const T* copy, const Result<T>& to, Ahead<T>& ahead) {
+    for (int64_t v = 0; v < row_vectors_; v += kSlideVectors) {
+      ahead.fetch();
+      const auto slide = v + 1 < row_vectors_ ? slide_columns<T, kSlideVectors> : slide_columns<T, 1>;
+      slide(weights, copy, band_.row_step(), pixels_.data() + v, to);
     }
   }
 
@@ -223,6 +244,7 @@ class Correlator {
   const int64_t width_, panels_, depth_;
   Scratch<T> weights_, bias_;
   Scratch<int64_t> offsets_;
+  bool slides_ = false;
   const int64_t row_vectors_;         // of pixels, in a row of results
   Scratch<int64_t> pixels_, places_;  // where pixels, or vectors of them, begin in the copy and in a channel of results
 };
