@@ -51,6 +51,13 @@ struct Activations<double> {
                                         -0x1.0e618c54eb432p-28, 0x1.c1bab06be912ep-33,  -0x1.5ada1a2d3f366p-38};
 };
 
+// |x|, but at most `bound`; a NaN stays.
+template <class T>
+inline Vec<T> bounded_size(Vec<T> x, T bound) {
+  const Vec<T> size = absolute<T>(x);
+  return select(size > bound, splat(bound), size);
+}
+
 inline constexpr double kTanhSmall = 0.55;  // up to here the polynomial: tanh is 0.5
 
 template <class T>
@@ -58,9 +65,7 @@ inline Vec<T> tanh_lanes(Vec<T> x) {
   using C = Activations<T>;
   const Vec<T> size = absolute<T>(x), square = x * x;
   const Vec<T> small = size * (square * polynomial<T>(square, C::kTanh)) + size;
-  // a NaN is not above kTanhIsOne and stays
-  const Vec<T> bounded = select(size > C::kTanhIsOne, splat(C::kTanhIsOne), size);
-  const Vec<T> large = T(1) - T(2) / (exp_flushed_lanes<T>(bounded * T(2)) + T(1));
+  const Vec<T> large = T(1) - T(2) / (exp_flushed_lanes<T>(bounded_size<T>(x, C::kTanhIsOne) * T(2)) + T(1));
   return with_sign<T>(select(size < T(kTanhSmall), small, large), x);
 }
 
