@@ -98,7 +98,7 @@ struct FloorDivide {
 
 void require_nonzero(const char* kernel, In b) {
   const Array* const arrays[] = {&b};
-  const cpu::Walk walk = cpu::collapse(arrays, 1);
+  const Walk walk = collapse(arrays, 1);
   cpu::RowCursor row(walk, 0);
   for (int64_t i = 0; i < walk.rows(); ++i, row.next())
     for (int64_t j = 0; j < walk.inner(); ++j)

@@ -21,26 +21,6 @@ namespace pe::cpu {
 
 namespace detail {
 
-inline void append_axis(Walk& walk, const Walk& from, int axis) {
-  walk.shape[walk.ndim] = from.shape[axis];
-  for (int op = 0; op < walk.operands; ++op) walk.strides[op][walk.ndim] = from.strides[op][axis];
-  ++walk.ndim;
-}
-
-// The axes of `walk` by whether its operand 1, the output, runs along them.
-inline Split split(const Walk& walk) {
-  Split parts;
-  for (Walk* part : {&parts.kept, &parts.reduced}) {
-    part->operands = walk.operands;
-    for (int op = 0; op < walk.operands; ++op) part->data[op] = walk.data[op];
-  }
-  for (int axis = 0; axis < walk.ndim; ++axis)
-    append_axis(walk.strides[1][axis] == 0 ? parts.reduced : parts.kept, walk, axis);
-  for (Walk* part : {&parts.kept, &parts.reduced})
-    if (part->ndim == 0) append_unit_axis(*part);
-  return parts;
-}
-
 template <class R>
 void fill_with_empty(Out out) {
   const typename R::Out empty = R::finish(R::identity());
@@ -50,22 +30,6 @@ void fill_with_empty(Out out) {
     copy_run(row[0] + begin * walk.inner_stride(0), walk.inner_stride(0), reinterpret_cast<const char*>(&empty), 0,
              end - begin, sizeof(empty));
   });
-}
-
-// The output as it broadcasts back onto the input: a stride of 0 along every reduced axis.
-inline Array expanded(In a, uint32_t axes, const Array& out) {
-  Array kept;
-  kept.data = out.data;
-  kept.dtype = out.dtype;
-  kept.ndim = a.ndim;
-  const bool keepdims = out.ndim == a.ndim;
-  for (int axis = 0, own = 0; axis < a.ndim; ++axis) {
-    const bool reduced = axes >> axis & 1;
-    kept.shape[axis] = reduced ? 1 : a.shape[axis];
-    kept.strides[axis] = reduced ? 0 : out.strides[own];
-    own += keepdims || !reduced;
-  }
-  return kept;
 }
 
 }  // namespace detail
@@ -78,10 +42,10 @@ void reduce(In a, uint32_t axes, Out out) {
   if (inputs == 0) return detail::fill_with_empty<R>(out);
   if (out.size() == 1 && inputs <= detail::kLeaf && is_contiguous(a))
     return detail::RowReduction<R>::one_leaf(a.as<typename R::In>(), inputs, out.as<char>());
-  const Array kept = detail::expanded(a, axes, out);
+  const Array kept = expanded(a, axes, out);
   const Array* const arrays[] = {&a, &kept};
   const Walk walk = collapse(arrays, 2);
-  const detail::Split parts = detail::split(walk);
+  const Split parts = split(walk);
   if (walk.inner_stride(1) != 0 || detail::RowReduction<R>::prefers_columns(parts)) {
     detail::ColumnReduction<R>::run(parts);
   } else {

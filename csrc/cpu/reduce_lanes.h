@@ -3,22 +3,12 @@
 
 #include <utility>
 
+#include "core/reduced_walk.h"
 #include "core/vec.h"
 #include "cpu/lanes.h"
 #include "cpu/loops.h"
 
 namespace pe::cpu::detail {
-
-// The axes of the input in walk order, by what happens to them. Operand 0 is the input, 1 the output.
-struct Split {
-  Walk kept, reduced;
-};
-
-inline void append_unit_axis(Walk& walk) {
-  walk.shape[walk.ndim] = 1;
-  for (int op = 0; op < walk.operands; ++op) walk.strides[op][walk.ndim] = 0;
-  ++walk.ndim;
-}
 
 template <int kShift, class V, size_t... i>
 inline V rotate_lanes(V v, std::index_sequence<i...>) {

@@ -94,7 +94,7 @@ Item* sort_by_counting(Item* items, Item* spare, int64_t n) {
 }
 
 struct Lines {
-  cpu::Walk walk;  // over the other axes, for values, indices and a
+  Walk walk;  // over the other axes, for values, indices and a
   int64_t count, length;
   int64_t steps[3];  // along the lines, in bytes
 
@@ -111,7 +111,7 @@ struct Lines {
       --other.ndim;
     }
     const Array* const arrays[] = {&others[0], &others[1], &others[2]};
-    walk = cpu::collapse(arrays, 3);
+    walk = collapse(arrays, 3);
   }
 };
 

@@ -1,0 +1,67 @@
+// How host code starts a kernel: enqueue(kernel, grid, block, shared_bytes)(arguments…), on the caller's stream. The
+// same source is CUDA under nvcc and runs on the CPU under a C++ compiler (cudasim/cudasim.h).
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include "cuda/device.h"
+#include "cudasim/cudasim.h"
+
+namespace pe {
+
+inline constexpr int kWarp = 32;
+inline constexpr unsigned kFullMask = 0xffffffffu;
+inline constexpr int kThreads = 256;  // of a block, where a kernel has no reason for another number
+
+__host__ __device__ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Blocks for a grid-stride loop over `count` items, `per_block` at a time. The bound depends on no device, so that
+// whatever is derived from the grid (the tree of a reduction) is the same everywhere.
+inline unsigned blocks_for(int64_t count, int64_t per_block) {
+  constexpr int64_t kMost = 4096;  // 31 blocks for each multiprocessor of the largest GPUs
+  return static_cast<unsigned>(std::min(ceil_div(count, per_block), kMost));
+}
+
+inline cudaStream_t current_stream() { return static_cast<cudaStream_t>(stream_handle()); }
+
+#if defined(__CUDACC__)
+inline void check_cuda(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) return;
+  cudaGetLastError();  // leaves no error behind for the next call
+  throw DeviceError(std::string(what) + ": " + cudaGetErrorString(status));
+}
+
+template <class... Params>
+void prepare_launch(void (*kernel)(Params...), size_t shared_bytes) {
+  constexpr size_t kGivenFreely = 48 << 10;  // above it a kernel must ask
+  if (shared_bytes <= kGivenFreely) return;
+  check_cuda(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                  static_cast<int>(shared_bytes)),
+             "asking for shared memory");
+}
+
+inline void check_launch() { check_cuda(cudaGetLastError(), "launching a kernel"); }
+#else
+template <class... Params>
+void prepare_launch(void (*)(Params...), size_t) {}
+inline void check_launch() {}
+#endif
+
+// A grid with no block launches nothing.
+template <class... Params>
+auto enqueue(void (*kernel)(Params...), dim3 grid, dim3 block, size_t shared_bytes = 0) {
+  return [=](Params... arguments) {
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+    prepare_launch(kernel, shared_bytes);
+    launch(kernel, grid, block, shared_bytes, current_stream())(arguments...);
+    check_launch();
+  };
+}
+
+// This thread's place in the whole grid, and how many threads that has: for grid-stride loops in one dimension.
+__device__ inline int64_t grid_thread() { return int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
+__device__ inline int64_t grid_threads() { return int64_t{gridDim.x} * blockDim.x; }
+
+}  // namespace pe
