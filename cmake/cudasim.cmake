@@ -1,0 +1,6 @@
+# The simulator's sources, for the Python module `cudasim` and the native programs of that backend. A program without
+# csrc/core takes spread_serial.cpp in place of spread_pool.cpp.
+set(CUDASIM_SOURCES csrc/cudasim/fiber.cpp csrc/cudasim/host.cpp csrc/cudasim/launch.cpp csrc/cudasim/scheduler.cpp
+    csrc/cudasim/spread_pool.cpp)
+# A .cu file for the C++ compiler. Kernels are full of #pragma unroll, which only clang knows.
+set(CUDASIM_KERNEL_FLAGS -x c++ -Wno-unknown-pragmas)
