@@ -1,0 +1,198 @@
+// matmul: out[..., m, n] = act(a[..., m, k] · b[..., k, n] + bias[n])
+//
+// 2·m·n·k FLOP on m·k + k·n + m·n numbers: for squares of n, n/6 FLOP per byte in float32, so that arithmetic is the
+// limit from some hundred on. The loops are those of gemm.h. This file makes batches items of one launch and sees to it
+// that operands and result are walked along the direction in which they are contiguous: a result that lies column by
+// column is the transposed product of the transposed operands.
+// Left out: a row times a matrix as a kernel of its own; most of a tile is then idle.
+#include "kernels/matmul.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "cuda/by_dtype.h"
+#include "cuda/gemm.h"
+#include "cuda/gemm_matrix.h"
+
+namespace pe {
+namespace {
+
+using gemm::kVector;
+
+struct Axis {
+  int64_t size, a, b, out;  // strides
+};
+
+// The batch axes outermost first, without those of length 1, neighbours merged where all three operands allow it.
+struct Batch {
+  int count = 0;
+  Axis axes[kMaxDims];
+
+  Batch(In a, In b, Out out) {
+    for (int i = 0; i < out.ndim - 2; ++i) {
+      if (out.shape[i] == 1) continue;
+      const Axis axis{out.shape[i], stride(a, i - out.ndim + a.ndim), stride(b, i - out.ndim + b.ndim), out.strides[i]};
+      if (count > 0 && follows(axes[count - 1], axis))
+        axes[count - 1] = {axes[count - 1].size * axis.size, axis.a, axis.b, axis.out};
+      else
+        axes[count++] = axis;
+    }
+  }
+
+  int64_t size() const {
+    int64_t n = 1;
+    for (int i = 0; i < count; ++i) n *= axes[i].size;
+    return n;
+  }
+
+  // Where an item lies in each operand: the strides of an axis times its place, summed.
+  __device__ Axis offsets(int64_t item) const {
+    Axis at{};
+    for (int i = count - 1; i >= 0; --i) {
+      const int64_t place = item % axes[i].size;
+      item /= axes[i].size;
+      at.a += place * axes[i].a;
+      at.b += place * axes[i].b;
+      at.out += place * axes[i].out;
+    }
+    return at;
+  }
+
+  static int64_t stride(In array, int axis) { return axis < 0 || array.shape[axis] == 1 ? 0 : array.strides[axis]; }
+  static bool follows(const Axis& outer, const Axis& inner) {
+    return outer.a == inner.size * inner.a && outer.b == inner.size * inner.b && outer.out == inner.size * inner.out;
+  }
+};
+
+// A product without its batch: operands as rows × steps of k, b transposed.
+template <class T>
+struct Product {
+  int64_t m, n, k;
+  const T *a, *b;
+  T* out;
+  int64_t a_row, a_k, b_row, b_k, out_row, out_column;
+  const T* bias;
+  int64_t bias_row, bias_column;
+  bool relu;
+};
+
+template <class T>
+Product<T> product_of(In a, In b, OptIn bias, Activation act, Out out) {
+  const int64_t *as = a.strides + a.ndim, *bs = b.strides + b.ndim, *cs = out.strides + out.ndim;
+  Product<T> x{out.shape[out.ndim - 2],
+               out.shape[out.ndim - 1],
+               a.shape[a.ndim - 1],
+               a.as<const T>(),
+               b.as<const T>(),
+               out.as<T>(),
+               as[-2],
+               as[-1],
+               bs[-1],
+               bs[-2],
+               cs[-2],
+               cs[-1],
+               nullptr,
+               0,
+               0,
+               act == Activation::relu};
+  if (bias) x.bias = bias->as<const T>(), x.bias_column = bias->strides[0];
+  return x;
+}
+
+// A batch that shares b is one taller product, if the rows of a and of out go on evenly from item to item.
+template <class T>
+void fold_rows(Product<T>& x, Batch& batch) {
+  if (batch.count == 0) return;
+  const Axis& axis = batch.axes[batch.count - 1];
+  if (axis.b != 0) return;
+  if (x.m == 1) x.a_row = axis.a, x.out_row = axis.out;
+  if (axis.a != x.m * x.a_row || axis.out != x.m * x.out_row) return;
+  x.m *= axis.size;
+  --batch.count;
+}
+
+template <class T>
+void transpose(Product<T>& x, Batch& batch) {
+  std::swap(x.m, x.n);
+  std::swap(x.a, x.b);
+  std::swap(x.a_row, x.b_row);
+  std::swap(x.a_k, x.b_k);
+  std::swap(x.out_row, x.out_column);
+  std::swap(x.bias_row, x.bias_column);
+  for (Axis& axis : batch.axes) std::swap(axis.a, axis.b);
+}
+
+// Whether vectors along a walk at stride 1 are aligned wherever they start at a multiple of kVector.
+template <class T>
+bool vectors_are_aligned(const T* data, int64_t along, int64_t across, const Batch& batch, int64_t Axis::* stride) {
+  bool aligned = along == 1 && across % kVector<T> == 0 && is_aligned(data, 16);
+  for (int i = 0; i < batch.count; ++i) aligned &= batch.axes[i].*stride % kVector<T> == 0;
+  return aligned;
+}
+
+// What gemm.h multiplies.
+template <class T_, bool kAAlongK, bool kBAlongK>
+struct Problem {
+  using T = T_;
+  using Accumulate = T_;
+  struct Job {
+    int64_t m, n, k;
+    gemm::Matrix<T, kAAlongK> a;
+    gemm::Matrix<T, kBAlongK> b;
+    gemm::Output<T, gemm::EvenColumns> out;
+  };
+
+  int64_t items, m, n, k;
+  Job whole;
+  Batch batch;
+
+  __device__ Job job(int64_t item) const {
+    Job job = whole;
+    const Axis at = batch.offsets(item);
+    job.a.data += at.a;
+    job.b.data += at.b;
+    job.out.data += at.out;
+    return job;
+  }
+};
+
+template <bool kAAlongK, bool kBAlongK, class T>
+void multiply(const Product<T>& x, const Batch& batch) {
+  Problem<T, kAAlongK, kBAlongK> problem{batch.size(), x.m, x.n, x.k, {x.m, x.n, x.k, {}, {}, {}}, batch};
+  auto& [m, n, k, a, b, out] = problem.whole;
+  a = {x.a, x.a_row, x.a_k, false};
+  b = {x.b, x.b_row, x.b_k, false};
+  out = {x.out, x.out_row, {x.out_column}, false, x.bias, x.bias_row, x.bias_column, x.relu, false};
+  a.aligned = kAAlongK ? vectors_are_aligned(x.a, x.a_k, x.a_row, batch, &Axis::a)
+                       : vectors_are_aligned(x.a, x.a_row, x.a_k, batch, &Axis::a);
+  b.aligned = kBAlongK ? vectors_are_aligned(x.b, x.b_k, x.b_row, batch, &Axis::b)
+                       : vectors_are_aligned(x.b, x.b_row, x.b_k, batch, &Axis::b);
+  out.aligned = vectors_are_aligned(x.out, x.out_column, x.out_row, batch, &Axis::out);
+  gemm::multiply(problem);
+}
+
+// The direction in which neighbours are nearer.
+bool along_k(int64_t rows, int64_t row_stride, int64_t k_stride) {
+  return rows == 1 || std::llabs(k_stride) <= std::llabs(row_stride);
+}
+
+template <class T>
+void matmul_of(In a, In b, OptIn bias, Activation act, Out out) {
+  Batch batch(a, b, out);
+  Product<T> x = product_of<T>(a, b, bias, act, out);
+  fold_rows(x, batch);
+  if (x.n > 1 && x.m > 1 && std::llabs(x.out_row) < std::llabs(x.out_column)) transpose(x, batch);
+  const bool a_along = along_k(x.m, x.a_row, x.a_k), b_along = along_k(x.n, x.b_row, x.b_k);
+  if (a_along)
+    b_along ? multiply<true, true>(x, batch) : multiply<true, false>(x, batch);
+  else
+    b_along ? multiply<false, true>(x, batch) : multiply<false, false>(x, batch);
+}
+
+}  // namespace
+
+void matmul(In a, In b, OptIn bias, Activation act, Out out) {
+  by_float("matmul", a.dtype, [&](auto type) { matmul_of<TypeOf<decltype(type)>>(a, b, bias, act, out); });
+}
+
+}  // namespace pe
