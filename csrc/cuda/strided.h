@@ -50,6 +50,11 @@ struct Strided {
     return true;
   }
 
+  // Lets operand `op` be an array of the walk's shape in one block.
+  void lay_densely(int op) {
+    for (int64_t axis = ndim - 1, stride = 1; axis >= 0; stride *= shape[axis--]) strides[op][axis] = stride;
+  }
+
   template <class T>
   __host__ __device__ T* data(int op) const {
     return static_cast<T*>(base[op]);
