@@ -16,22 +16,6 @@
 namespace pe::bindings {
 namespace {
 
-// Below this many elements a kernel is done before another Python thread could have woken up.
-constexpr int64_t kElementsToReleaseGil = 8192;
-
-class GilReleased {
- public:
-  explicit GilReleased(bool release) : state_(release ? PyEval_SaveThread() : nullptr) {}
-  ~GilReleased() {
-    if (state_) PyEval_RestoreThread(state_);
-  }
-  GilReleased(const GilReleased&) = delete;
-  GilReleased& operator=(const GilReleased&) = delete;
-
- private:
-  PyThreadState* state_;
-};
-
 template <class Role>
 inline constexpr bool is_output = std::is_same_v<Role, Out> || std::is_same_v<Role, OptOut>;
 
@@ -66,7 +50,7 @@ class Call<Kernel<kKernel, kOutputs>> {
   }
 
   // `given` is None, an array, or for several outputs a tuple of arrays.
-  void prepare(PyObject* given, PyObject* const* inputs, bool elementwise) {
+  void prepare(PyObject* given, bool elementwise) {
     auto specs = specify(std::make_index_sequence<R::kInputs>{});
     const Spec* spec = begin_of(specs);
     for (size_t i = 0; i < R::kOutputs; ++i) {
@@ -74,7 +58,7 @@ class Call<Kernel<kKernel, kOutputs>> {
         outputs_[i].make(spec[i]);
       } else {
         outputs_[i].accept(R::kOutputs == 1 ? given : item(given, i), spec[i]);
-        check_overlap(outputs_[i], inputs, elementwise, std::make_index_sequence<R::kInputs>{});
+        check_overlap(outputs_[i], elementwise, std::make_index_sequence<R::kInputs>{});
       }
     }
   }
@@ -82,7 +66,7 @@ class Call<Kernel<kKernel, kOutputs>> {
   void check() { specify(std::make_index_sequence<R::kInputs>{}); }
 
   void run() {
-    GilReleased released(elements() >= kElementsToReleaseGil);
+    const CallScope scope(elements());
     run(std::make_index_sequence<R::kInputs>{}, std::make_index_sequence<R::kOutputs>{});
   }
 
@@ -150,12 +134,12 @@ class Call<Kernel<kKernel, kOutputs>> {
   }
 
   template <size_t... I>
-  void check_overlap(const Output& out, PyObject* const* objects, bool elementwise, std::index_sequence<I...>) {
+  void check_overlap(const Output& out, bool elementwise, std::index_sequence<I...>) {
     (
         [&] {
           std::get<I>(inputs_).visit([&](const Array& input) {
             if (out.object == Py_None || (elementwise && same_view(input, out.view))) return;
-            if (share_memory(input, objects[I], out.view, out.object))
+            if (share_memory(input, out.view))
               throw ShapeError("out shares memory with an input; give it memory of its own");
           });
         }(),
@@ -194,6 +178,22 @@ PyObject* translate(const std::string& kernel) {
   return nullptr;
 }
 
+#ifdef PE_CUPY
+// What a kernel of an earlier call found in its data, which nobody waited for.
+void raise_earlier_faults() { raise_data_errors(); }
+
+void synchronize_device() {
+  try {
+    synchronize();
+  } catch (...) {
+    translate("synchronize");
+    throw pybind11::error_already_set();
+  }
+}
+#else
+void raise_earlier_faults() {}
+#endif
+
 // One Python function for each kernel. Lives as long as the process, as extension modules do.
 template <class K>
 struct Function {
@@ -203,12 +203,13 @@ struct Function {
 
   static PyObject* call(PyObject*, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
     try {
+      raise_earlier_faults();
       PyObject* objects[kMaxParameters];
       signature->bind(args, positional, keywords, objects);
       Call<K> call;
       call.parse(*signature, objects);
       if constexpr (Call<K>::kHasOutputs) {
-        call.prepare(objects[Call<K>::kInputs], objects, elementwise);
+        call.prepare(objects[Call<K>::kInputs], elementwise);
       } else {
         call.check();
       }
@@ -260,5 +261,8 @@ PYBIND11_MODULE(kernels, module) {
   if (PyArray_ImportNumPyAPI() < 0) throw pybind11::error_already_set();
   import_core();
   module.def("_roof", &roof);  // no kernel: the underscore keeps it out of the table
+#ifdef PE_CUPY
+  module.def("_synchronize", &synchronize_device);
+#endif
   pe::for_each_kernel([&](const auto& kernel) { Function<std::decay_t<decltype(kernel)>>::add_to(module, kernel); });
 }

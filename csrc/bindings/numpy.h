@@ -2,44 +2,9 @@
 // than through pybind11's array types, which is half of a small operation.
 #pragma once
 
-#include <Python.h>
-#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
-#define NPY_TARGET_VERSION NPY_2_0_API_VERSION
-#include <numpy/arrayobject.h>
-
-#include <cstdint>
-#include <optional>
-
-#include "core/array.h"
+#include "bindings/dtypes.h"
 
 namespace pe::bindings {
-
-inline std::optional<DType> dtype_of(const PyArray_Descr* descr) {
-  switch (descr->type_num) {
-    case NPY_FLOAT32:
-      return DType::f32;
-    case NPY_FLOAT64:
-      return DType::f64;
-    case NPY_FLOAT16:
-      return DType::f16;
-    case NPY_INT32:
-      return DType::i32;
-    case NPY_UINT8:
-      return DType::u8;
-    case NPY_BOOL:
-      return DType::b8;
-    case NPY_LONG:
-    case NPY_LONGLONG:
-      return descr->elsize == 8 ? std::optional(DType::i64) : std::nullopt;
-    default:
-      return std::nullopt;
-  }
-}
-
-inline int type_num(DType dtype) {
-  constexpr int numbers[] = {NPY_FLOAT32, NPY_FLOAT64, NPY_FLOAT16, NPY_INT64, NPY_INT32, NPY_UINT8, NPY_BOOL};
-  return numbers[static_cast<int>(dtype)];
-}
 
 // Fills `view` from `object`. Returns nullptr, or what `object` should have been, to follow "must be ".
 inline const char* view_array(PyObject* object, Array& view) {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <string>
 
-#include "bindings/pool_array.h"
+#include "bindings/arrays.h"
 #include "bindings/signature.h"
 
 namespace pe::bindings {
@@ -30,9 +30,8 @@ struct Output {
       object = Py_NewRef(Py_None);
       return;
     }
-    object = new_pool_array(spec);
+    object = new_array(spec, view.data);
     if (!object) throw PythonError{};
-    view.data = PyArray_DATA(reinterpret_cast<PyArrayObject*>(object));
     view.dtype = spec.dtype;
     view.ndim = spec.ndim;
     int64_t stride = 1;
@@ -76,13 +75,13 @@ inline std::pair<const char*, const char*> extent(const Array& a) {
 }
 
 // Whether two views share an element: by their extents, and where these cross by NumPy's exact search.
-inline bool share_memory(const Array& a, PyObject* a_object, const Array& b, PyObject* b_object) {
+inline bool share_memory(const Array& a, const Array& b) {
   if (a.size() == 0 || b.size() == 0) return false;
   const auto [a_first, a_last] = extent(a);
   const auto [b_first, b_last] = extent(b);
   if (a_last < b_first || b_last < a_first) return false;
   PyObject* numpy = PyImport_ImportModule("numpy");
-  PyObject* answer = numpy ? PyObject_CallMethod(numpy, "shares_memory", "OO", a_object, b_object) : nullptr;
+  PyObject* answer = numpy ? PyObject_CallMethod(numpy, "shares_memory", "NN", bare_array(a), bare_array(b)) : nullptr;
   Py_XDECREF(numpy);
   if (!answer) throw PythonError{};
   const bool shared = PyObject_IsTrue(answer) == 1;

@@ -14,21 +14,6 @@ inline void release_block(PyObject* capsule) {
   core().release(PyCapsule_GetPointer(capsule, kBlockCapsule), reinterpret_cast<size_t>(PyCapsule_GetContext(capsule)));
 }
 
-// The bytes that a shape takes, at least 1; throws ShapeError where no memory could hold them.
-inline size_t checked_bytes(const Spec& spec) {
-  int64_t bytes = itemsize(spec.dtype);
-  bool empty = false;
-  for (int i = 0; i < spec.ndim; ++i) {
-    if (spec.shape[i] == 0) {
-      empty = true;
-    } else if (__builtin_mul_overflow(bytes, spec.shape[i], &bytes)) {
-      throw ShapeError("the shape " + describe_shape(spec.shape, spec.ndim) +
-                       " has more bytes than a computer addresses");
-    }
-  }
-  return empty ? 1 : static_cast<size_t>(bytes);
-}
-
 // A row-major, uninitialised array; nullptr with a Python error where NumPy refuses. Throws std::bad_alloc.
 inline PyObject* new_pool_array(const Spec& spec) {
   const size_t bytes = checked_bytes(spec);

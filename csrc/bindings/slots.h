@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "bindings/numpy.h"
+#include "bindings/arrays.h"
 #include "bindings/signature.h"
 
 namespace pe::bindings {

@@ -38,9 +38,9 @@ inline bool inside(int64_t stride, int64_t other) {
   return stride != 0 && std::abs(stride) < std::abs(other);
 }
 
-inline void insert_axis(Walk& walk, int64_t length, const int64_t* strides) {
+inline void insert_axis(Walk& walk, int64_t length, const int64_t* strides, bool in_order) {
   int at = walk.ndim++;
-  while (at > 0 && inside(walk.strides[0][at - 1], strides[0])) {
+  while (!in_order && at > 0 && inside(walk.strides[0][at - 1], strides[0])) {
     walk.shape[at] = walk.shape[at - 1];
     for (int op = 0; op < walk.operands; ++op) walk.strides[op][at] = walk.strides[op][at - 1];
     --at;
@@ -64,8 +64,9 @@ inline void merge_axes(Walk& walk) {
 
 }  // namespace detail
 
-// The common walk of arrays[0] (whose shape is the index space, not empty) and arrays that broadcast to it.
-inline Walk collapse(const Array* const* arrays, int count) {
+// The common walk of arrays[0] (whose shape is the index space, not empty) and arrays that broadcast to it. `in_order`:
+// in row-major order, wherever that leads in memory.
+inline Walk collapse(const Array* const* arrays, int count, bool in_order = false) {
   Walk walk;
   walk.operands = count;
   for (int op = 0; op < count; ++op) walk.data[op] = arrays[op]->as<char>();
@@ -79,13 +80,13 @@ inline Walk collapse(const Array* const* arrays, int count) {
       const int own = axis - (space.ndim - a.ndim);  // shapes are aligned at the last axis
       strides[op] = own < 0 || a.shape[own] == 1 ? 0 : a.strides[own] * itemsize(a.dtype);
     }
-    if (strides[0] < 0) {  // walk the first array upwards
+    if (strides[0] < 0 && !in_order) {  // walk the first array upwards
       for (int op = 0; op < count; ++op) {
         walk.data[op] += (length - 1) * strides[op];
         strides[op] = -strides[op];
       }
     }
-    detail::insert_axis(walk, length, strides);
+    detail::insert_axis(walk, length, strides, in_order);
   }
   if (walk.ndim == 0) {
     walk.ndim = 1;

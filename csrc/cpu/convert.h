@@ -1,128 +1,13 @@
-// One element from any dtype to any other: convert<To>(from). Branch-free, so that loops over it vectorise.
-//
-// Defined for every value, in the way NumPy's astype behaves on x86-64:
-//   float → int64, int32   truncated towards 0; NaN, ±inf and what does not fit give the smallest integer
-//   float → uint8          the low byte of that int32, so -1.0 gives 255, NaN and 3e9 give 0
-//   int → narrower int     the low bits;   anything → bool is `!= 0` (NaN is true);   bool → anything is 0 or 1
-//   → float16              rounded once, to nearest even, also from float64; too large gives ±inf
-// float16 is converted by integer arithmetic, or by the processor where it can (F16C), to the same bits.
+// Whole vectors from one dtype to another, where the processor has an instruction for it; core/convert.h does the rest.
 #pragma once
 
-#if defined(__x86_64__)
+#include "core/convert.h"
+
+#if defined(__F16C__)
 #include <immintrin.h>
 #endif
 
-#include <bit>
-#include <cstdint>
-#include <limits>
-#include <type_traits>
-
-#include "core/array.h"
-
 namespace pe::cpu {
-
-struct Half {
-  uint16_t bits;
-};
-
-struct BoolByte {
-  uint8_t byte;
-};
-
-namespace detail {
-
-inline float half_to_float(Half half) {
-  const uint32_t magnitude = (half.bits & 0x7fffu) << 13;  // exponent and fraction where float32 has them
-  const uint32_t exponent = magnitude & 0x0f800000u;
-  const uint32_t rebased = magnitude + ((127u - 15u) << 23);
-  // inf and NaN: the largest exponent in either format, and a NaN becomes a quiet one
-  const uint32_t special = (rebased + ((128u - 16u) << 23)) | static_cast<uint32_t>(magnitude > exponent) << 22;
-  // a subnormal is fraction·2^-24: with 2^-14 put on top the fraction is in place, and taking it off again normalises
-  const float subnormal = std::bit_cast<float>(rebased + (1u << 23)) - std::bit_cast<float>(113u << 23);
-  uint32_t bits = exponent == 0 ? std::bit_cast<uint32_t>(subnormal) : rebased;
-  bits = exponent == 0x0f800000u ? special : bits;
-  return std::bit_cast<float>(bits | (half.bits & 0x8000u) << 16);
-}
-
-// The layout of the wider format, from which a float16 is rounded.
-template <class T>
-struct FloatFormat;
-template <>
-struct FloatFormat<float> {
-  using Bits = uint32_t;
-  static constexpr int kFraction = 23, kBias = 127;
-};
-template <>
-struct FloatFormat<double> {
-  using Bits = uint64_t;
-  static constexpr int kFraction = 52, kBias = 1023;
-};
-
-template <class T>
-inline Half to_half(T value) {
-  using Format = FloatFormat<T>;
-  using Bits = typename Format::Bits;
-  constexpr int kDropped = Format::kFraction - 10;
-  constexpr Bits kOne = 1;
-  constexpr Bits kSign = kOne << (8 * sizeof(T) - 1);
-  constexpr Bits kInfinity = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
-  constexpr Bits kOverflow = Bits{Format::kBias + 16} << Format::kFraction;  // 2^16
-  constexpr Bits kSmallest = Bits{Format::kBias - 14} << Format::kFraction;  // 2^-14, the smallest normal float16
-  constexpr Bits kMagic = Bits{Format::kBias - 14 + kDropped} << Format::kFraction;
-
-  const Bits bits = std::bit_cast<Bits>(value);
-  const Bits magnitude = bits & ~kSign;
-  // normal: rebase the exponent, add just under half a unit, one more where the kept fraction is odd; a carry may
-  // run into the exponent, as far as infinity, and is right there
-  const Bits odd = magnitude >> kDropped & 1;
-  const Bits normal =
-      (magnitude - (Bits{Format::kBias - 15} << Format::kFraction) + (kOne << (kDropped - 1)) - 1 + odd) >> kDropped;
-  // subnormal: added to a number whose last place is 2^-24, the processor's own rounding cuts it there
-  const Bits subnormal = std::bit_cast<Bits>(std::bit_cast<T>(magnitude) + std::bit_cast<T>(kMagic)) - kMagic;
-  const Bits nan = 0x7e00 | (magnitude >> kDropped & 0x3ff);
-  Bits half = magnitude < kSmallest ? subnormal : normal;
-  half = magnitude >= kOverflow ? Bits{0x7c00} : half;
-  half = magnitude > kInfinity ? nan : half;
-  return {static_cast<uint16_t>(half | (bits & kSign) >> (8 * sizeof(T) - 16))};
-}
-
-template <class To, class From>
-inline To truncate(From value) {
-#if defined(__x86_64__)
-  // no vector instruction does this, and the scalar one by itself answers -2^63 for what does not fit
-  if constexpr (std::is_same_v<To, int64_t> && std::is_same_v<From, float>) return _mm_cvttss_si64(_mm_set_ss(value));
-  if constexpr (std::is_same_v<To, int64_t> && std::is_same_v<From, double>) return _mm_cvttsd_si64(_mm_set_sd(value));
-#endif
-  constexpr From kLimit = -static_cast<From>(std::numeric_limits<To>::min());  // 2^(bits-1), exact in any float format
-  return value >= -kLimit && value < kLimit ? static_cast<To>(value) : std::numeric_limits<To>::min();
-}
-
-}  // namespace detail
-
-template <class To, class From>
-inline To convert(From value) {
-  if constexpr (std::is_same_v<To, From>) {
-    return value;
-  } else if constexpr (std::is_same_v<From, Half>) {
-    return convert<To>(detail::half_to_float(value));
-  } else if constexpr (std::is_same_v<From, BoolByte>) {
-    return convert<To>(static_cast<uint8_t>(value.byte != 0));
-  } else if constexpr (std::is_same_v<To, BoolByte>) {
-    return {static_cast<uint8_t>(value != 0)};
-  } else if constexpr (std::is_same_v<To, Half>) {
-    if constexpr (std::is_same_v<From, double>)
-      return detail::to_half(value);
-    else
-      return detail::to_half(static_cast<float>(value));  // an integer that float32 rounds is infinite in float16
-  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    if constexpr (std::is_same_v<To, uint8_t>)
-      return static_cast<uint8_t>(detail::truncate<int32_t>(value));
-    else
-      return detail::truncate<To>(value);
-  } else {
-    return static_cast<To>(value);
-  }
-}
 
 // Converts as many elements as whole vectors of a processor's own instruction take, and returns how many.
 template <class To, class From>

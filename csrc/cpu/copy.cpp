@@ -15,36 +15,13 @@ namespace pe {
 
 namespace {
 
-using cpu::Walk;
-
-template <class Visit>
-auto with_type(DType dtype, Visit&& visit) {
-  switch (dtype) {
-    case DType::f32:
-      return visit(float{});
-    case DType::f64:
-      return visit(double{});
-    case DType::f16:
-      return visit(cpu::Half{});
-    case DType::i64:
-      return visit(int64_t{});
-    case DType::i32:
-      return visit(int32_t{});
-    case DType::u8:
-      return visit(uint8_t{});
-    case DType::b8:
-      break;
-  }
-  return visit(cpu::BoolByte{});
-}
-
 // --- casts
 
 template <class To, class From>
 void cast_loop(const void*, char* const* data, int64_t n, unsigned) {
   To* to = reinterpret_cast<To*>(data[0]);
   const From* from = reinterpret_cast<const From*>(data[1]);
-  for (int64_t i = cpu::convert_vectors(to, from, n); i < n; ++i) to[i] = cpu::convert<To>(from[i]);
+  for (int64_t i = cpu::convert_vectors(to, from, n); i < n; ++i) to[i] = convert<To>(from[i]);
 }
 
 void cast(In a, Out out) {
@@ -94,7 +71,7 @@ void move(In a, Out out) {
   const int64_t count = out.size(), size = itemsize(out.dtype);
   if (count == 0 || a.data == out.data) return;  // the same view: there is no other overlap to handle
   const Array* const arrays[] = {&out, &a};
-  const Walk walk = cpu::collapse(arrays, 2);
+  const Walk walk = collapse(arrays, 2);
   const int axis = transposed_axis(walk, size);
   if (axis >= 0) return copy_transposed(walk, axis, size);
   const int64_t to = walk.inner_stride(0), from = walk.inner_stride(1);
@@ -118,7 +95,7 @@ void copy(In a, DType dtype, Out out) {
 
 void full(const Ints&, double value, DType dtype, Out out) {
   with_type(dtype, [&](auto to) {
-    auto item = cpu::convert<decltype(to)>(value);
+    auto item = convert<decltype(to)>(value);
     Array constant;
     constant.data = &item;
     constant.dtype = dtype;

@@ -26,37 +26,26 @@ inline unsigned blocks_for(int64_t count, int64_t per_block) {
 
 inline cudaStream_t current_stream() { return static_cast<cudaStream_t>(stream_handle()); }
 
-#if defined(__CUDACC__)
 inline void check_cuda(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
   cudaGetLastError();  // leaves no error behind for the next call
   throw DeviceError(std::string(what) + ": " + cudaGetErrorString(status));
 }
 
-template <class... Params>
-void prepare_launch(void (*kernel)(Params...), size_t shared_bytes) {
-  constexpr size_t kGivenFreely = 48 << 10;  // above it a kernel must ask
-  if (shared_bytes <= kGivenFreely) return;
-  check_cuda(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                  static_cast<int>(shared_bytes)),
-             "asking for shared memory");
-}
-
-inline void check_launch() { check_cuda(cudaGetLastError(), "launching a kernel"); }
-#else
-template <class... Params>
-void prepare_launch(void (*)(Params...), size_t) {}
-inline void check_launch() {}
-#endif
+inline constexpr size_t kSharedGivenFreely = 48 << 10;  // bytes a block; for more a kernel must ask
 
 // A grid with no block launches nothing.
 template <class... Params>
 auto enqueue(void (*kernel)(Params...), dim3 grid, dim3 block, size_t shared_bytes = 0) {
   return [=](Params... arguments) {
     if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-    prepare_launch(kernel, shared_bytes);
+    if (shared_bytes > kSharedGivenFreely) {
+      check_cuda(
+          cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)),
+          "asking for shared memory");
+    }
     launch(kernel, grid, block, shared_bytes, current_stream())(arguments...);
-    check_launch();
+    check_cuda(cudaGetLastError(), "launching a kernel");
   };
 }
 

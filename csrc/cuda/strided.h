@@ -55,6 +55,18 @@ struct Strided {
     for (int64_t axis = ndim - 1, stride = 1; axis >= 0; stride *= shape[axis--]) strides[op][axis] = stride;
   }
 
+  void drop_axis(int dropped) {
+    size /= shape[dropped];
+    --ndim;
+    for (int axis = dropped; axis < ndim; ++axis) {
+      shape[axis] = shape[axis + 1];
+      for (int op = 0; op < N; ++op) strides[op][axis] = strides[op][axis + 1];
+    }
+    if (ndim > 0) return;
+    ndim = 1;
+    shape[0] = 1;
+  }
+
   template <class T>
   __host__ __device__ T* data(int op) const {
     return static_cast<T*>(base[op]);
@@ -89,6 +101,13 @@ struct Strided {
     return at;
   }
 };
+
+// The same in row-major order of the first array, wherever that leads in memory: where an element's number counts.
+template <class... Rest>
+Strided<1 + sizeof...(Rest)> row_major(const Array& space, const Rest&... rest) {
+  const Array* const arrays[] = {&space, &rest...};
+  return {collapse(arrays, 1 + sizeof...(Rest), true), {itemsize(space.dtype), itemsize(rest.dtype)...}};
+}
 
 // N elements that a thread moves in one access of N * sizeof(T) bytes, up to 16; the address must be a multiple of it.
 template <class T, int N>
