@@ -29,7 +29,7 @@ __device__ inline Pack<T, N> load_operand(const T* from, int64_t step) {
 template <int N, class TOut, class... TIns, class F, class Walk, size_t... I>
 __device__ inline void one_pack(const F& f, const Walk& walk, int64_t i, std::index_sequence<I...>) {
   const auto at = walk.offsets(i);
-  const int inner = walk.ndim - 1;
+  [[maybe_unused]] const int inner = walk.ndim - 1;
   Pack<TOut, N> result;
   const auto compute = [&](const Pack<TIns, N>&... in) {
 #pragma unroll

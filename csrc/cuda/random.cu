@@ -36,6 +36,17 @@ struct Uniform {
   }
 };
 
+// Sine and cosine of 2π·turns. Whole quarters are taken off first, which is exact: the cosine of an angle near π/2 is
+// not.
+__device__ void sin_cos_of_turn(double turns, double& sine, double& cosine) {
+  const double quarters = ::rint(4 * turns);
+  const double angle = 6.283185307179586477 * (turns - quarters / 4);
+  const double s = ::sin(angle), c = ::cos(angle);
+  const int quarter = static_cast<int>(quarters) % 4;
+  sine = quarter == 0 ? s : quarter == 1 ? c : quarter == 2 ? -s : -c;
+  cosine = quarter == 0 ? c : quarter == 1 ? -s : quarter == 2 ? -c : s;
+}
+
 template <class T>
 struct Normal {
   static constexpr int kWords = sizeof(T) / 4;
@@ -43,9 +54,10 @@ struct Normal {
 
   __device__ void operator()(const uint32_t* words, T (&values)[2]) const {
     const double radius = std * ::sqrt(-2.0 * ::log(1.0 - unit<T>(words)));
-    const double halves = 2.0 * unit<T>(words + kWords);  // of a turn
-    values[0] = static_cast<T>(mean + radius * ::cospi(halves));
-    values[1] = static_cast<T>(mean + radius * ::sinpi(halves));
+    double sine, cosine;
+    sin_cos_of_turn(unit<T>(words + kWords), sine, cosine);
+    values[0] = static_cast<T>(mean + radius * cosine);
+    values[1] = static_cast<T>(mean + radius * sine);
   }
 };
 
