@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from ..dtypes import float32
 from ..ops import OPS
 from ..ops import Spec as ArraySpec
 from .peers import Peer
-from .task import Spec, Task
+from .task import CPU, Place, Spec, Task
 
 # m, k, n of a[m, k] · b[k, n]
 PRODUCTS = (
@@ -83,19 +83,32 @@ VECTORS = {"layer_norm": (1, 2), "layer_norm_backward": (2,)}  # operands that a
 UNITS = 16  # of float32's roundoff, relative to the largest number; √k times as many for sums of k products
 
 
-def specs() -> list[Spec]:
+class Sizes(NamedTuple):
+    """The sizes of the rows; a kernel row by row is also measured on NARROW ones, and OTHERS have their own."""
+
+    products: Sequence[Shape] = PRODUCTS
+    turned: Sequence[int] = TURNED
+    batches: Sequence[Shape] = BATCHES
+    squares: Sequence[Shape] = SQUARES
+    narrow: Sequence[Shape] = NARROW
+
+
+def specs(place: Place = CPU, sizes: Sizes = Sizes()) -> list[Spec]:  # noqa: B008  (an immutable tuple)
     """All rows about single kernels."""
-    found = [_product(f"{m}x{k}x{n}", (m, k), (k, n)) for m, k, n in PRODUCTS]
-    found += [_product(f"{kind} {n}", (n, n), (n, n), kind) for n in TURNED for kind in ("AtB", "ABt")]
-    found += [_product(f"{b} of {m}x{k}x{n}", (b, m, k), (b, k, n)) for b, m, k, n in BATCHES]
-    for group, table, shapes in (("elementwise", ELEMENTWISE, SQUARES), ("rows", ROWS, (*SQUARES, *NARROW))):
-        found += [_same_shape(group, kernel, shape, fills) for kernel, fills in table.items() for shape in shapes]
-    found += [_transposed_copy(shape) for shape in SQUARES]
-    found += [_other(kernel) for kernel in OTHERS]
-    return [spec for spec in found if hasattr(backend.cpu.kernels, spec.kernel)]
+    found = [_product(place, f"{m}x{k}x{n}", (m, k), (k, n)) for m, k, n in sizes.products]
+    found += [_product(place, f"{kind} {n}", (n, n), (n, n), kind) for n in sizes.turned for kind in ("AtB", "ABt")]
+    found += [_product(place, f"{b} of {m}x{k}x{n}", (b, m, k), (b, k, n)) for b, m, k, n in sizes.batches]
+    by_group = (("elementwise", ELEMENTWISE, sizes.squares), ("rows", ROWS, (*sizes.squares, *sizes.narrow)))
+    for group, table, shapes in by_group:
+        found += [
+            _same_shape(place, group, kernel, shape, fills) for kernel, fills in table.items() for shape in shapes
+        ]
+    found += [_transposed_copy(place, shape) for shape in sizes.squares]
+    found += [_other(place, kernel) for kernel in OTHERS]
+    return [spec for spec in found if hasattr(place.kernels, spec.kernel)]
 
 
-def _product(shapes: str, a: Shape, b: Shape, kind: str = "") -> Spec:
+def _product(place: Place, shapes: str, a: Shape, b: Shape, kind: str = "") -> Spec:
     def make(peers: dict[str, Peer]) -> Task:
         operands = Call((Operand(a), Operand(b))).fill(0, float32)
         turned = {"AtB": 0, "ABt": 1}.get(kind)
@@ -103,7 +116,14 @@ def _product(shapes: str, a: Shape, b: Shape, kind: str = "") -> Spec:
             operands[turned] = np.ascontiguousarray(operands[turned].T).T
         units = UNITS * math.sqrt(a[-1])
         return kernel_task(
-            "matmul", f"matmul {shapes}", "matmul", operands, peers, units=units, want=_projected(operands)
+            "matmul",
+            f"matmul {shapes}",
+            "matmul",
+            operands,
+            peers,
+            units=units,
+            want=_projected(operands),
+            place=place,
         )
 
     return Spec("matmul", f"matmul {shapes}", "matmul", make)
@@ -124,7 +144,7 @@ def direction(length: int) -> Array:
     return np.random.default_rng(1).choice([-1.0, 1.0], length)
 
 
-def _same_shape(group: str, kernel: str, shape: Shape, fills: tuple[Values, ...]) -> Spec:
+def _same_shape(place: Place, group: str, kernel: str, shape: Shape, fills: tuple[Values, ...]) -> Spec:
     name = f"{kernel} {'x'.join(map(str, shape))}"
 
     def make(peers: dict[str, Peer]) -> Task:
@@ -134,28 +154,28 @@ def _same_shape(group: str, kernel: str, shape: Shape, fills: tuple[Values, ...]
             ATTRS.get(kernel, {}),
         )
         units = UNITS * math.sqrt(max(shape) if group == "rows" else 1)
-        return kernel_task(group, name, kernel, call.fill(0, float32), peers, call.attrs, units)
+        return kernel_task(group, name, kernel, call.fill(0, float32), peers, call.attrs, units, place=place)
 
     return Spec(group, name, kernel, make)
 
 
-def _other(kernel: str) -> Spec:
+def _other(place: Place, kernel: str) -> Spec:
     group, operands, attrs = OTHERS[kernel]
     name = f"{kernel} {'x'.join(map(str, operands[-1].shape))}"
 
     def make(peers: dict[str, Peer]) -> Task:
         units = UNITS * math.sqrt(_SQUARE[-1] if group == "rows" else 1)
-        return kernel_task(group, name, kernel, Call(operands).fill(0, float32), peers, attrs, units)
+        return kernel_task(group, name, kernel, Call(operands).fill(0, float32), peers, attrs, units, place=place)
 
     return Spec(group, name, kernel, make)
 
 
-def _transposed_copy(shape: Shape) -> Spec:
+def _transposed_copy(place: Place, shape: Shape) -> Spec:
     name = f"copy transposed {'x'.join(map(str, shape))}"
 
     def make(peers: dict[str, Peer]) -> Task:
         (a,) = Call((Operand(shape),)).fill(0, float32)
-        return kernel_task("elementwise", name, "copy", [a.T], peers, {"dtype": float32}, units=0)
+        return kernel_task("elementwise", name, "copy", [a.T], peers, {"dtype": float32}, units=0, place=place)
 
     return Spec("elementwise", name, "copy", make)
 
@@ -169,12 +189,14 @@ def kernel_task(
     attrs: Any = None,
     units: float = UNITS,
     want: Callable[[], Sequence[Array]] | None = None,
+    place: Place = CPU,
 ) -> Task:
     """One kernel, and the peers that have it, each with operands and results in memory of its own."""
     attrs = attrs or {}
-    run = getattr(backend.cpu.kernels, kernel)
-    first = run(*operands, **attrs)
-    outs = first if isinstance(first, tuple) else (first,)
+    run = getattr(place.kernels, kernel)
+    own = [place.put(o) for o in operands]
+    first = run(*own, **attrs)
+    outs = [place.get(o) for o in (first if isinstance(first, tuple) else (first,))]
 
     def definition() -> Sequence[Array]:
         wide = [o.astype(np.float64) if o.dtype == np.float32 else o for o in operands]
@@ -202,7 +224,7 @@ def kernel_task(
     def ours(library: Any, *given: Any, out: Any) -> Any:  # one Python call deep, as the peers' functions are
         return run(*given, **attrs, out=out)
 
-    once, result = contender(ours, None, operands, first, np.asarray)
+    once, result = contender(ours, None, own, first, place.get)
     flops, nbytes = _work(kernel, operands, outs, attrs)
     task = Task(group, name, once, result, want or definition, flops, nbytes, operands[0].dtype, units * 2.0**-24)
     for peer in peers.values():

@@ -2,11 +2,29 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import Array
+from .. import backend
+from ..backend import Array, Kernels
 from .peers import Peer
+
+
+class Place(NamedTuple):
+    """Where pyengine's side of a task computes.
+
+    kernels  the device's kernels
+    put      from a NumPy array to one of the device's, with the same strides
+    get      and back again
+    """
+
+    kernels: Kernels
+    put: Callable[[Array], Any]
+    get: Callable[[Any], Array]
+
+
+CPU = Place(backend.cpu.kernels, lambda a: a, np.asarray)
 
 
 @dataclass
