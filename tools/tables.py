@@ -17,6 +17,9 @@ from pyengine import cases
 from pyengine.bench import report
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "bench"))
+import gpu  # noqa: E402  (a script beside this one)
+
 RESULTS = ROOT / "bench/results/zen3.json"
 OPTIMIZERS = {
     "sgd": {"SGD"},
@@ -34,11 +37,20 @@ def families() -> dict[str, set[str]]:
     return found
 
 
+def checked_on_gpus() -> str:
+    """Which CUDA kernels have run on which GPU, and whether they changed since."""
+    reports = [json.loads(path.read_text()) for path in sorted((ROOT / "bench/results").glob("gpu-*.json"))]
+    lines = ["| family | |", "| --- | --- |"]
+    lines += [f"| [{family}](kernels/{family}.md) | {gpu.checked_at(family, reports)} |" for family in gpu.families()]
+    return "\n".join(lines)
+
+
 def texts(runs: dict[str, Any]) -> Iterator[tuple[Path, str, str]]:
     """Document, marker and what belongs there."""
     yield ROOT / "README.md", "benchmark", report.summary(list(runs.values()))
     for mode, result in runs.items():
         yield ROOT / "docs/benchmark.md", mode, report.markdown(result)
+    yield ROOT / "docs/gpu.md", "gpu", checked_on_gpus()
     measured = {row["kernel"] for row in runs["best"]["rows"]}
     for family, kernels in families().items():
         if kernels & measured:
