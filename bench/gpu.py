@@ -199,7 +199,7 @@ def complaints(report: dict[str, Any]) -> list[str]:
 
 
 def checked_at(family: str, reports: Sequence[dict[str, Any]]) -> str:
-    """What the documents say of a family: on which device it was tested and sanitized, and if it changed since."""
+    """What the documents say of a family: on which device it was tested and sanitized, and whether it changed since."""
     for report in reports:
         if report.get("machine", {}).get("sources", {}).get(family) and not complaints(report):
             name, commit = report["machine"].get("name", "cudasim"), report["machine"]["commit"]

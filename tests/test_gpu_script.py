@@ -34,7 +34,7 @@ def test_the_steps_run_on_the_simulator(tmp_path):
 
 
 def test_a_step_that_fails_is_reported(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("PATH", str(tmp_path))
     found = script(tmp_path / "r.json", "--steps", "machine,build")
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["machine"]["failed"] == "git is not installed"
