@@ -108,7 +108,7 @@ def build(asked: argparse.Namespace, report: dict[str, Any]) -> dict[str, Any]:
     folder, start = str(ROOT / "build" / "gpu"), time.perf_counter()
     architecture = report.get("machine", {}).get("compute_cap", "9.0").replace(".", "")
     configure = ["cmake", "-S", ".", "-B", folder, "-G", "Ninja", "-DPYENGINE_CUDA=ON", "-DPYENGINE_WERROR=ON"]
-    command([*configure, f"-DCMAKE_CUDA_ARCHITECTURES={architecture}", f"-DPython_EXECUTABLE={sys.executable}"], 3)
+    command([*configure, f"-DPYENGINE_CUDA_ARCHITECTURES={architecture}", f"-DPython_EXECUTABLE={sys.executable}"], 3)
     command(["cmake", "--build", folder], 30)
     command(["cmake", "--install", folder, "--prefix", "."], 2)
     return {"architecture": architecture, "seconds": time.perf_counter() - start}
