@@ -38,7 +38,7 @@ int block_barrier_vote(int site, int predicate, char what);  // what: 'c'ount, '
 void warp_barrier(unsigned mask);
 void fence();
 void yield();  // lets other threads of the block go on; what waits for them in a loop calls it
-void* dynamic_shared();
+void* dynamic_shared(const char* name, size_t item);  // how the kernel calls it, and the bytes of an element
 
 // The values that the lanes in `mask` brought to this operation; those not in `present` brought none.
 struct Exchange {
@@ -88,7 +88,7 @@ inline constexpr int warpSize = 32;
 #define __threadfence_system() ::cudasim::fence()
 #define __nanosleep(nanoseconds) ::cudasim::yield()
 
-#define DYN_SHARED(T, name) T* name = static_cast<T*>(::cudasim::dynamic_shared())
+#define DYN_SHARED(T, name) T* name = static_cast<T*>(::cudasim::dynamic_shared(#name, sizeof(T)))
 
 namespace cudasim {
 constexpr unsigned mask_of(unsigned mask = 0xffffffffu) { return mask; }

@@ -73,11 +73,12 @@ cudaError_t allow_shared_bytes(const void* kernel, cudaFuncAttribute attribute, 
   return cudaSuccess;
 }
 
-cudaError_t allocate(void** pointer, size_t bytes, const char* name, MemoryKind kind) {
+cudaError_t allocate_bytes(void** pointer, size_t bytes, const char* name, size_t item, MemoryKind kind) {
   if (!pointer) return fail(cudaErrorInvalidValue);
   *pointer = nullptr;
   if (bytes == 0) return cudaSuccess;
-  *pointer = observer ? observer->allocate(bytes, name, kind) : std::aligned_alloc(256, (bytes + 255) & ~size_t{255});
+  *pointer =
+      observer ? observer->allocate(bytes, name, item, kind) : std::aligned_alloc(256, (bytes + 255) & ~size_t{255});
   return *pointer ? cudaSuccess : fail(cudaErrorMemoryAllocation);
 }
 

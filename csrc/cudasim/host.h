@@ -75,13 +75,16 @@ cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes);
 
 namespace cudasim {
 enum class MemoryKind { device, host, managed };
-// `name` is how the source calls the array, for inspection's reports.
-cudaError_t allocate(void** pointer, size_t bytes, const char* name, MemoryKind kind);
+// `name` is how the source calls the array and `item` the bytes of an element, 0 if unknown: for inspection's reports.
+cudaError_t allocate_bytes(void** pointer, size_t bytes, const char* name, size_t item, MemoryKind kind);
 cudaError_t allow_shared_bytes(const void* kernel, cudaFuncAttribute attribute, int value);
 
 template <class T>
 cudaError_t allocate(T** pointer, size_t bytes, const char* name, MemoryKind kind) {
-  return allocate(reinterpret_cast<void**>(pointer), bytes, name, kind);
+  return allocate_bytes(reinterpret_cast<void**>(pointer), bytes, name, sizeof(T), kind);
+}
+inline cudaError_t allocate(void** pointer, size_t bytes, const char* name, MemoryKind kind) {
+  return allocate_bytes(pointer, bytes, name, 0, kind);
 }
 }  // namespace cudasim
 

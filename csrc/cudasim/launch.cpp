@@ -41,7 +41,10 @@ void fence() {
 
 void yield() { current.processor->yield(); }
 
-void* dynamic_shared() { return current.processor->dynamic_shared; }
+void* dynamic_shared(const char* name, size_t item) {
+  if (observer) observer->dynamic_shared(name, item);
+  return current.processor->dynamic_shared;
+}
 
 static cudaError_t check(const Launch& launch, const char*& detail) {
   const dim3 grid = launch.grid, block = launch.block;

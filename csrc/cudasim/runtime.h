@@ -59,7 +59,8 @@ class Observer {
   virtual void atomic(Thread& thread, const void* address, size_t size, const void* caller) = 0;
   virtual void fence(Thread& thread) = 0;
   virtual void stuck(Multiprocessor& processor) = 0;  // threads wait, and nobody can release them
-  virtual void* allocate(size_t bytes, const char* name, MemoryKind kind) = 0;
+  virtual void dynamic_shared(const char* name, size_t item) = 0;
+  virtual void* allocate(size_t bytes, const char* name, size_t item, MemoryKind kind) = 0;
   virtual bool release(void* pointer) = 0;                               // false: not, or no more, an array's begin
   virtual void host_copy(void* to, const void* from, size_t bytes) = 0;  // before it is done
   virtual void host_fill(void* to, size_t bytes) = 0;
