@@ -71,7 +71,7 @@ struct AdamUpdate {
     v[2] = f.beta1 * v[2] + f.rest1 * g;
     v[3] = f.beta2 * v[3] + f.rest2 * g * g;
     T square = v[3];
-    if constexpr (kAmsgrad) square = v[4] = (v[3] <= v[4]) | (v[4] != v[4]) ? v[4] : v[3];  // a NaN stays
+    if constexpr (kAmsgrad) square = v[4] = ((v[3] <= v[4]) | (v[4] != v[4])) ? v[4] : v[3];  // a NaN stays
     v[0] = f.keep * v[0] - f.rate * v[2] / (::sqrt(square) * f.unbias + f.eps);
   }
 
