@@ -14,7 +14,6 @@ set(CUDA_FAMILIES_MISSING
     batch_norm
     conv2d
     max_pool
-    moments
     upsample
 )
 set(CUDA_FAMILIES ${FAMILIES})
