@@ -27,71 +27,91 @@ struct Cut {
   int64_t blocks(int64_t items) const { return rows * columns * parts * items; }
 };
 
+// What all threads of a block know, in shared memory: in registers it would push sums out.
+template <class Job>
+struct Block {
+  Job job;
+  int64_t row, column, part, item, begin, end;  // the tile's first row and column, and its steps of k
+
+  template <class Tile, class Problem>
+  __device__ void set(const Problem& problem, const Cut& cut, int64_t block) {
+    column = block % cut.columns * Tile::BN;
+    block /= cut.columns;
+    row = block % cut.rows * Tile::BM;
+    block /= cut.rows;
+    part = block % cut.parts;
+    item = block / cut.parts;
+    job = problem.job(item);
+    begin = part * cut.steps;
+    end = begin + cut.steps < job.k ? begin + cut.steps : job.k;
+  }
+};
+
 template <class Tile, class Problem>
 __global__ void __launch_bounds__(Tile::kThreads, 512 / Tile::kThreads)
     multiply_tiles(const Problem problem, const Cut cut, typename Problem::Accumulate* partial) {
   using T = typename Problem::T;
   using Accumulate = typename Problem::Accumulate;
-  int64_t block = cut.first + blockIdx.x;
-  const int64_t column = block % cut.columns * Tile::BN;
-  block /= cut.columns;
-  const int64_t row = block % cut.rows * Tile::BM;
-  block /= cut.rows;
-  const int64_t part = block % cut.parts, item = block / cut.parts;
   using Job = typename Problem::Job;
-  __shared__ Job job;  // the same for all threads, and too much for registers
-  if (threadIdx.x == 0) job = problem.job(item);
-  __syncthreads();                              // the job is there
-  if (row >= job.m || column >= job.n) return;  // an item smaller than the largest one
-  const int64_t begin = part * cut.steps, end = begin + cut.steps < job.k ? begin + cut.steps : job.k;
-
-  DYN_SHARED(T, shared);
-  constexpr int kA = Tile::BK * kPitch<T, Tile::BM>, kB = Tile::BK * kPitch<T, Tile::BN>;
-  T* const a_steps = shared;           // two buffers
-  T* const b_steps = shared + 2 * kA;  // of each
   using LoaderA = typename decltype(Job::a)::template Loader<Tile::BM, Tile::BK, Tile::kThreads>;
   using LoaderB = typename decltype(Job::b)::template Loader<Tile::BN, Tile::BK, Tile::kThreads>;
+  using Sums = ScalarSums<T, Accumulate, Tile>;
+  constexpr int BK = Tile::BK, kA = BK * kPitch<T, Tile::BM>, kB = BK * kPitch<T, Tile::BN>;
+  DYN_SHARED(T, a_steps);  // two buffers of each operand
+  T* const b_steps = a_steps + 2 * kA;
+  __shared__ Block<Job> x;
   __shared__ typename LoaderA::Table a_table;
   __shared__ typename LoaderB::Table b_table;
-  LoaderA a(job.a, a_table, row, job.m, begin, end);
-  LoaderB b(job.b, b_table, column, job.n, begin, end);
-  ScalarSums<T, Accumulate, Tile> sums;
 
-  const int64_t count = end > begin ? (end - begin + Tile::BK - 1) / Tile::BK : 0;
+  if (threadIdx.x == 0) x.template set<Tile>(problem, cut, cut.first + blockIdx.x);
+  __syncthreads();                                      // x is there
+  if (x.row >= x.job.m || x.column >= x.job.n) return;  // an item smaller than the largest one
+  LoaderA a(x.job.a, a_table, x.row, x.job.m, x.begin);
+  LoaderB b(x.job.b, b_table, x.column, x.job.n, x.begin);
+  Sums sums;
   __syncthreads();  // the loaders' tables are there
+
+  const int count = x.end > x.begin ? static_cast<int>((x.end - x.begin + BK - 1) / BK) : 0;
+  const int last = static_cast<int>(x.end - x.begin - int64_t{count - 1} * BK);  // steps of the last of so many rounds
+  const auto fetch = [&](int round) {
+    a.fetch(round + 1 < count ? BK : last);
+    b.fetch(round + 1 < count ? BK : last);
+  };
+  const auto put = [&](int round) {
+    a.put(a_steps + round % 2 * kA);
+    b.put(b_steps + round % 2 * kB);
+  };
   if (count > 0) {
-    a.fetch();
-    b.fetch();
-    a.put(a_steps);
-    b.put(b_steps);
+    fetch(0);
+    put(0);
   }
-  for (int64_t i = 0; i < count; ++i) {
-    __syncthreads();  // what was put is there, and no thread still reads the other buffer
-    const int now = static_cast<int>(i % 2), next = 1 - now;
-    if (i + 1 < count) {
-      a.fetch();
-      b.fetch();
-    }
-    sums.add(a_steps + now * kA, b_steps + now * kB);
-    if (i + 1 < count) {
-      a.put(a_steps + next * kA);
-      b.put(b_steps + next * kB);
-    }
+  for (int round = 0; round < count; ++round) {
+    __syncthreads();  // what was put is there, and no thread still reads the other buffers
+    if (round + 1 < count) fetch(round + 1);
+    sums.add(a_steps + round % 2 * kA, b_steps + round % 2 * kB);
+    if (round + 1 < count) put(round + 1);
   }
 
-  if (!partial) {
-    sums.each_run([&](int i, int j, const Accumulate* run) {
-      if (row + i < job.m) job.out.put_run(run, row + i, column + j, job.n);
-    });
-    return;
-  }
-  const int64_t items = problem.items;
-  sums.each_run([&](int i, int j, const Accumulate* run) {
-    Accumulate* to = partial + ((part * items + item) * problem.m + row + i) * problem.n + column + j;
+  auto* const slab = reinterpret_cast<Accumulate*>(a_steps);
+  constexpr int kRun = kVector<T>, kSlabPitch = kPitch<Accumulate, Tile::BN>;
+  static_assert(Sums::kSlabRows * kSlabPitch * sizeof(Accumulate) <= 2 * (kA + kB) * sizeof(T));
 #pragma unroll
-    for (int r = 0; r < kVector<T>; ++r)
-      if (row + i < job.m && column + j + r < job.n) to[r] = run[r];
-  });
+  for (int s = 0; s < Sums::kSlabs; ++s) {
+    __syncthreads();  // all have read what is overwritten now
+    sums.put_slab(s, slab);
+    __syncthreads();  // the slab is there
+    for (int at = static_cast<int>(threadIdx.x) * kRun; at < Sums::kSlabRows * Tile::BN; at += Tile::kThreads * kRun) {
+      const int64_t i = x.row + Sums::slab_row(s, at / Tile::BN), j = x.column + at % Tile::BN;
+      if (i >= x.job.m || j >= x.job.n) continue;
+      const Accumulate* const run = slab + at / Tile::BN * kSlabPitch + at % Tile::BN;
+      if (!partial) {
+        x.job.out.put_run(run, i, j, x.job.n);
+        continue;
+      }
+      Accumulate* const to = partial + ((x.part * problem.items + x.item) * problem.m + i) * problem.n + j;
+      for (int r = 0; r < kRun && j + r < x.job.n; ++r) to[r] = run[r];
+    }
+  }
 }
 
 inline constexpr int kAddBlock = 4 * kThreads;  // sums of a block

@@ -28,21 +28,20 @@ class Matrix<T, kAlongK>::Loader {
  public:
   struct Table {};  // nothing that threads share
 
-  // Of all `rows` those from `first` on; steps from `k` up to `k_end`.
-  __device__ Loader(const Matrix& matrix, Table&, int64_t first, int64_t rows, int64_t k, int64_t k_end)
-      : k_left_(k_end - k), row_stride_(matrix.row_stride), k_stride_(matrix.k_stride), aligned_(matrix.aligned) {
+  // Of all `rows` those from `first` on; steps from `k` on. `matrix` lies in shared memory and is read from there.
+  __device__ Loader(const Matrix& matrix, Table&, int64_t first, int64_t rows, int64_t k) : matrix_(matrix) {
     const int64_t left = rows - first;
     rows_ = left < kRows ? static_cast<int>(left) : kRows;
-    from_ = matrix.data + (first + row(0)) * row_stride_ + (k + step(0)) * k_stride_;
+    from_ = matrix.data + (first + row(0)) * matrix.row_stride + (k + step(0)) * matrix.k_stride;
   }
 
-  // The next BK steps into registers; the loads are under way when this returns.
-  __device__ void fetch() {
-    const int steps = k_left_ < BK ? static_cast<int>(k_left_) : BK;
-    const bool whole = aligned_ && (kAlongK ? steps == BK : rows_ == kRows);
+  // The next BK steps, of which `steps` exist, into registers; the loads are under way when this returns.
+  __device__ void fetch(int steps) {
+    const int64_t to_row = matrix_.row_stride, to_step = matrix_.k_stride;
+    const bool whole = matrix_.aligned && (kAlongK ? steps == BK : rows_ == kRows);
 #pragma unroll
     for (int piece = 0; piece < kPieces; ++piece) {
-      const T* from = from_ + (kAlongK ? piece * kStride * row_stride_ : piece * kStride * k_stride_);
+      const T* from = from_ + piece * kStride * (kAlongK ? to_row : to_step);
       if (whole && (kAlongK ? row(piece) < rows_ : step(piece) < steps)) {
         held_[piece] = load_pack<kVector<T>>(from);
         continue;
@@ -50,11 +49,10 @@ class Matrix<T, kAlongK>::Loader {
 #pragma unroll
       for (int i = 0; i < kVector<T>; ++i) {
         const bool inside = row(piece) + (kAlongK ? 0 : i) < rows_ && step(piece) + (kAlongK ? i : 0) < steps;
-        held_[piece].values[i] = inside ? from[i * (kAlongK ? k_stride_ : row_stride_)] : T(0);
+        held_[piece].values[i] = inside ? from[i * (kAlongK ? to_step : to_row)] : T(0);
       }
     }
-    from_ += BK * k_stride_;
-    k_left_ -= BK;
+    from_ += BK * to_step;
   }
 
   // What was fetched, to shared[BK][pitch].
@@ -82,10 +80,9 @@ class Matrix<T, kAlongK>::Loader {
   __device__ static int row(int piece) { return kAlongK ? across(piece) : along(); }
   __device__ static int step(int piece) { return kAlongK ? along() : across(piece); }
 
+  const Matrix& matrix_;
   const T* from_;
-  int64_t k_left_, row_stride_, k_stride_;
   int rows_;
-  bool aligned_;
   Pack<T, kVector<T>> held_[kPieces];
 };
 

@@ -56,21 +56,28 @@ class ScalarSums {
     }
   }
 
-  // visit(row, column, sums) for each run of kRun neighbouring columns of a row of the tile.
-  template <class Visit>
-  __device__ void each_run(const Visit& visit) const {
+  // The sums leave through shared memory in slabs, so that neighbouring threads then write neighbouring columns. A slab
+  // has the same rows of all warps, kPitch<Accumulate, BN> apart.
+  static constexpr int kSlabs = Tile::TM / kRun, kSlabRows = Tile::BM / kSlabs;
+  __device__ void put_slab(int slab, Accumulate* shared) const {
 #pragma unroll
-    for (int j = 0; j < Tile::TN; j += kRun)
+    for (int i = 0; i < kRun; ++i)
 #pragma unroll
-      for (int i = 0; i < Tile::TM; ++i) visit(row(i), column(j), &sums_[i][j]);
+      for (int j = 0; j < Tile::TN; ++j)
+        shared[(row_ / Tile::WM * kWarpRows + row_ % Tile::WM + i) * kPitch<Accumulate, Tile::BN> + column(j)] =
+            sums_[slab * kRun + i][j];
+  }
+  // Which row of the tile row r of a slab is.
+  __device__ static int slab_row(int slab, int r) {
+    return r / kWarpRows * Tile::WM + slab * kWarpRows + r % kWarpRows;
   }
 
  private:
   static constexpr int kWarpColumns = Tile::BN / Tile::WN, kLaneColumns = Tile::WN / Tile::TN;
-  static constexpr int kLaneRows = Tile::WM / Tile::TM;
+  static constexpr int kWarpRows = Tile::WM / Tile::TM * kRun;  // from run to run of a thread
 
   // Where row i, or column j, of the thread lies in the tile: runs are as far apart as the warp is wide.
-  __device__ int row(int i) const { return row_ + i / kRun * (kLaneRows * kRun) + i % kRun; }
+  __device__ int row(int i) const { return row_ + i / kRun * kWarpRows + i % kRun; }
   __device__ int column(int j) const { return column_ + j / kRun * (kLaneColumns * kRun) + j % kRun; }
 
   __device__ static void take(const T* from, T* to) {

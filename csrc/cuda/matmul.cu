@@ -162,7 +162,7 @@ void multiply(const Product<T>& x, const Batch& batch) {
   auto& [m, n, k, a, b, out] = problem.whole;
   a = {x.a, x.a_row, x.a_k, false};
   b = {x.b, x.b_row, x.b_k, false};
-  out = {x.out, x.out_row, {x.out_column}, false, x.bias, x.bias_row, x.bias_column, x.relu, false};
+  out = {x.out, x.out_row, {x.out_column}, false, x.bias, x.bias_row, x.bias_column, x.relu};
   a.aligned = kAAlongK ? vectors_are_aligned(x.a, x.a_k, x.a_row, batch, &Axis::a)
                        : vectors_are_aligned(x.a, x.a_row, x.a_k, batch, &Axis::a);
   b.aligned = kBAlongK ? vectors_are_aligned(x.b, x.b_k, x.b_row, batch, &Axis::b)
