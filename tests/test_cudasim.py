@@ -10,7 +10,8 @@ import pyengine as pe
 from pyengine import nn, optim
 from pyengine.data import load_mnist
 from pyengine.models import LeNet
-from pyengine.recipes import DIGITS, run
+from pyengine.recipes.digits import RECIPE as DIGITS
+from pyengine.recipes.run import run
 
 DATA = Path(os.environ.get("PYENGINE_DATA", "/nowhere"))
 
