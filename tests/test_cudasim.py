@@ -8,11 +8,11 @@ import pytest
 
 import pyengine as pe
 from pyengine import nn, optim
-from pyengine.data import load_mnist
+from pyengine.data import DataLoader, load_mnist
 from pyengine.models import LeNet
-from pyengine.recipes.digits import RECIPE as DIGITS
-from pyengine.recipes.run import run
+from pyengine.recipes import RECIPES, run
 
+DIGITS = RECIPES["digits"]
 DATA = Path(os.environ.get("PYENGINE_DATA", "/nowhere"))
 
 
@@ -29,7 +29,7 @@ def test_digits_train_as_on_the_cpu(tmp_path):
 
 def lenet_steps(device):
     """The losses of three steps on 32 digits, and the parameters after them."""
-    images, labels = load_mnist(DATA, flatten=False)[0][:32]
+    images, labels = next(iter(DataLoader(load_mnist(DATA, flatten=False)[0], batch_size=32)))
     pe.manual_seed(0)
     model = LeNet().to(device)
     x, y = images.to(device), labels.to(device)
