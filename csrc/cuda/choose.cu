@@ -11,8 +11,8 @@ namespace {
 
 struct Where {
   template <class T>
-  __device__ T operator()(bool condition, T a, T b) const {
-    return condition ? a : b;
+  __device__ T operator()(uint8_t condition, T a, T b) const {
+    return condition != 0 ? a : b;  // any byte but 0 is true
   }
 };
 
@@ -52,7 +52,7 @@ void ordered(const char* kernel, const F& f, Out out, const Ins&... ins) {
 void where(In condition, In a, In b, Out out) {
   by_size(out.dtype, [&](auto type) {
     using T = TypeOf<decltype(type)>;
-    elementwise<T, bool, T, T>(Where{}, out, condition, a, b);
+    elementwise<T, uint8_t, T, T>(Where{}, out, condition, a, b);
   });
 }
 

@@ -1,7 +1,11 @@
 // out[i] = a[i] < b[i] and its kin, isnan, isinf, isfinite, and logic on bools and on the bits of integers.
 //
-// All wait for memory. gt and ge are lt and le with their operands exchanged. Bools compare as the bytes 0 and 1.
+// One operation for an element of each input and a byte of output: all wait for memory. gt and ge are lt and le with
+// their operands exchanged. Bools compare as the bytes 0 and 1 that they are; in logic any byte but 0 is true.
 #include "kernels/compare.h"
+
+#include <limits>
+#include <string>
 
 #include "cuda/elementwise.h"
 
@@ -44,49 +48,51 @@ struct IsNan {
   }
 };
 
+template <class T>
+constexpr T kInfinity = std::numeric_limits<T>::infinity();
+
 struct IsInf {
   template <class T>
   __device__ bool operator()(T a) const {
-    return a - a != 0 && a == a;  // inf - inf is NaN
+    return (a == kInfinity<T>) | (a == -kInfinity<T>);
   }
 };
 
 struct IsFinite {
   template <class T>
   __device__ bool operator()(T a) const {
-    return a - a == 0;
+    return a - a == T{};  // inf - inf and NaN - NaN are NaN
   }
 };
 
+// What a byte of a bool means, and the bits of an integer as they are.
+__device__ inline bool truth(uint8_t a) { return a != 0; }
+__device__ inline uint64_t truth(uint64_t a) { return a; }
+
 struct And {
   template <class T>
-  __device__ T operator()(T a, T b) const {
-    return a & b;
+  __device__ auto operator()(T a, T b) const {
+    return static_cast<decltype(truth(a))>(truth(a) & truth(b));
   }
 };
 
 struct Or {
   template <class T>
-  __device__ T operator()(T a, T b) const {
-    return a | b;
+  __device__ auto operator()(T a, T b) const {
+    return static_cast<decltype(truth(a))>(truth(a) | truth(b));
   }
 };
 
 struct Xor {
   template <class T>
-  __device__ T operator()(T a, T b) const {
-    return a ^ b;
+  __device__ auto operator()(T a, T b) const {
+    return static_cast<decltype(truth(a))>(truth(a) ^ truth(b));
   }
 };
 
 struct Not {
-  template <class T>
-  __device__ T operator()(T a) const {
-    if constexpr (std::is_same_v<T, bool>)
-      return !a;
-    else
-      return ~a;
-  }
+  __device__ bool operator()(uint8_t a) const { return a == 0; }
+  __device__ uint64_t operator()(uint64_t a) const { return ~a; }
 };
 
 template <class F>
@@ -107,15 +113,19 @@ void compare(const char* kernel, const F& f, In a, In b, Out out) {
 }
 
 template <class F>
-void classify(const F& f, In a, Out out) {
-  if (a.dtype == DType::f64) return elementwise<bool, double>(f, out, a);
-  elementwise<bool, float>(f, out, a);
+void classify(const char* kernel, const F& f, In a, Out out) {
+  by_float(kernel, a.dtype, [&](auto type) { elementwise<bool, TypeOf<decltype(type)>>(f, out, a); });
+}
+
+template <class TOut, class TIn, class F, class... Ins>
+void logic(const F& f, Out out, const Ins&... ins) {
+  elementwise<TOut, Repeat<TIn, Ins>...>(f, out, ins...);
 }
 
 template <class F, class... Ins>
 void bitwise(const F& f, Out out, const Ins&... ins) {
-  if (out.dtype == DType::i64) return elementwise<uint64_t, Repeat<uint64_t, Ins>...>(f, out, ins...);
-  elementwise<bool, Repeat<bool, Ins>...>(f, out, ins...);
+  if (out.dtype == DType::i64) return logic<uint64_t, uint64_t>(f, out, ins...);
+  logic<bool, uint8_t>(f, out, ins...);
 }
 
 }  // namespace
@@ -127,9 +137,9 @@ void le(In a, In b, Out out) { compare("le", LessEqual{}, a, b, out); }
 void gt(In a, In b, Out out) { compare("gt", Less{}, b, a, out); }
 void ge(In a, In b, Out out) { compare("ge", LessEqual{}, b, a, out); }
 
-void isnan(In a, Out out) { classify(IsNan{}, a, out); }
-void isinf(In a, Out out) { classify(IsInf{}, a, out); }
-void isfinite(In a, Out out) { classify(IsFinite{}, a, out); }
+void isnan(In a, Out out) { classify("isnan", IsNan{}, a, out); }
+void isinf(In a, Out out) { classify("isinf", IsInf{}, a, out); }
+void isfinite(In a, Out out) { classify("isfinite", IsFinite{}, a, out); }
 
 void bitwise_and(In a, In b, Out out) { bitwise(And{}, out, a, b); }
 void bitwise_or(In a, In b, Out out) { bitwise(Or{}, out, a, b); }
