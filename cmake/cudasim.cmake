@@ -4,3 +4,10 @@ set(CUDASIM_SOURCES csrc/cudasim/fiber.cpp csrc/cudasim/host.cpp csrc/cudasim/la
     csrc/cudasim/spread_pool.cpp)
 # A .cu file for the C++ compiler. Kernels are full of #pragma unroll, which only clang knows.
 set(CUDASIM_KERNEL_FLAGS -x c++ -Wno-unknown-pragmas)
+# The sources that `pyengine inspect` compiles on the user's machine.
+if(NOT PYENGINE_CHECK)
+  foreach(folder core cuda cudasim kernels)
+    install(DIRECTORY "${PROJECT_SOURCE_DIR}/csrc/${folder}" DESTINATION pyengine/csrc
+            FILES_MATCHING PATTERN "*.h" PATTERN "*.cpp" PATTERN "*.cu")
+  endforeach()
+endif()

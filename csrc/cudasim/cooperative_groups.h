@@ -8,7 +8,7 @@ namespace cooperative_groups {
 
 class thread_block {
  public:
-  void sync() const { cudasim::block_barrier(-2); }
+  __forceinline__ void sync() const { cudasim::block_barrier(-2); }
   unsigned thread_rank() const { return cudasim::current.thread->linear; }
   unsigned num_threads() const {
     const dim3 block = blockDim;

@@ -40,9 +40,13 @@ __forceinline__ float __saturatef(float x) { return fminf(fmaxf(x, 0.0f), 1.0f);
 #define __tanf(x) tanf(x)
 
 __forceinline__ void sincospif(float x, float* s, float* c) {
-  *s = sinf(x * 3.14159265358979f);
-  *c = cosf(x * 3.14159265358979f);
+  *s = static_cast<float>(sin(fmod(x, 2.0) * 3.14159265358979323846));
+  *c = static_cast<float>(cos(fmod(x, 2.0) * 3.14159265358979323846));
 }
+__forceinline__ double sinpi(double x) { return sin(fmod(x, 2.0) * 3.14159265358979323846); }
+__forceinline__ double cospi(double x) { return cos(fmod(x, 2.0) * 3.14159265358979323846); }
+__forceinline__ float sinpif(float x) { return static_cast<float>(sinpi(x)); }
+__forceinline__ float cospif(float x) { return static_cast<float>(cospi(x)); }
 __forceinline__ float normcdff(float x) { return 0.5f * erfcf(x * -0.70710678f); }
 __forceinline__ double normcdf(double x) { return 0.5 * erfc(x * -0.70710678118654752440); }
 

@@ -34,7 +34,7 @@ CUDASIM_UNSEEN __forceinline__ T shuffle(unsigned mask, T value, int source) {
 }
 
 template <class T, class Combine>
-CUDASIM_UNSEEN inline T reduce(unsigned mask, T value, Combine combine) {
+CUDASIM_UNSEEN __forceinline__ T reduce(unsigned mask, T value, Combine combine) {
   const Exchange lanes = exchange(mask, to_bits(value));
   bool first = true;
   for (int lane = 0; lane < 32; ++lane) {
@@ -71,19 +71,23 @@ CUDASIM_UNSEEN __forceinline__ T __shfl_xor_sync(unsigned mask, T value, int lan
   return cudasim::shuffle(mask, value, source <= (lane | (width - 1)) && source < 32 ? source : lane);
 }
 
-CUDASIM_UNSEEN inline unsigned __ballot_sync(unsigned mask, int predicate) {
+CUDASIM_UNSEEN __forceinline__ unsigned __ballot_sync(unsigned mask, int predicate) {
   const cudasim::Exchange lanes = cudasim::exchange(mask, predicate != 0);
   unsigned votes = 0;
   for (int lane = 0; lane < 32; ++lane)
     if ((lanes.present >> lane & 1) && lanes.values[lane]) votes |= 1u << lane;
   return votes;
 }
-CUDASIM_UNSEEN inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
-CUDASIM_UNSEEN inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask, !predicate) == 0; }
+CUDASIM_UNSEEN __forceinline__ int __any_sync(unsigned mask, int predicate) {
+  return __ballot_sync(mask, predicate) != 0;
+}
+CUDASIM_UNSEEN __forceinline__ int __all_sync(unsigned mask, int predicate) {
+  return __ballot_sync(mask, !predicate) == 0;
+}
 
 // The lanes whose value is the same as this lane's.
 template <class T>
-CUDASIM_UNSEEN unsigned __match_any_sync(unsigned mask, T value) {
+CUDASIM_UNSEEN __forceinline__ unsigned __match_any_sync(unsigned mask, T value) {
   const uint64_t bits = cudasim::to_bits(value);
   const cudasim::Exchange lanes = cudasim::exchange(mask, bits);
   unsigned same = 0;
@@ -92,35 +96,35 @@ CUDASIM_UNSEEN unsigned __match_any_sync(unsigned mask, T value) {
   return same;
 }
 template <class T>
-CUDASIM_UNSEEN unsigned __match_all_sync(unsigned mask, T value, int* all) {
+CUDASIM_UNSEEN __forceinline__ unsigned __match_all_sync(unsigned mask, T value, int* all) {
   const unsigned same = __match_any_sync(mask, value);
   *all = same == mask;
   return *all ? mask : 0;
 }
 
 // Any set of lanes that happen to run together, this one among them, is a right answer; a lane alone is one.
-CUDASIM_UNSEEN inline unsigned __activemask() { return 1u << cudasim::lane(); }
+CUDASIM_UNSEEN __forceinline__ unsigned __activemask() { return 1u << cudasim::lane(); }
 
-CUDASIM_UNSEEN inline unsigned __reduce_add_sync(unsigned mask, unsigned value) {
+CUDASIM_UNSEEN __forceinline__ unsigned __reduce_add_sync(unsigned mask, unsigned value) {
   return cudasim::reduce(mask, value, [](unsigned a, unsigned b) { return a + b; });
 }
-CUDASIM_UNSEEN inline int __reduce_add_sync(unsigned mask, int value) {
+CUDASIM_UNSEEN __forceinline__ int __reduce_add_sync(unsigned mask, int value) {
   return static_cast<int>(__reduce_add_sync(mask, static_cast<unsigned>(value)));
 }
 template <class T>
-CUDASIM_UNSEEN T __reduce_min_sync(unsigned mask, T value) {
+CUDASIM_UNSEEN __forceinline__ T __reduce_min_sync(unsigned mask, T value) {
   return cudasim::reduce(mask, value, [](T a, T b) { return a < b ? a : b; });
 }
 template <class T>
-CUDASIM_UNSEEN T __reduce_max_sync(unsigned mask, T value) {
+CUDASIM_UNSEEN __forceinline__ T __reduce_max_sync(unsigned mask, T value) {
   return cudasim::reduce(mask, value, [](T a, T b) { return a > b ? a : b; });
 }
-CUDASIM_UNSEEN inline unsigned __reduce_and_sync(unsigned mask, unsigned value) {
+CUDASIM_UNSEEN __forceinline__ unsigned __reduce_and_sync(unsigned mask, unsigned value) {
   return cudasim::reduce(mask, value, [](unsigned a, unsigned b) { return a & b; });
 }
-CUDASIM_UNSEEN inline unsigned __reduce_or_sync(unsigned mask, unsigned value) {
+CUDASIM_UNSEEN __forceinline__ unsigned __reduce_or_sync(unsigned mask, unsigned value) {
   return cudasim::reduce(mask, value, [](unsigned a, unsigned b) { return a | b; });
 }
-CUDASIM_UNSEEN inline unsigned __reduce_xor_sync(unsigned mask, unsigned value) {
+CUDASIM_UNSEEN __forceinline__ unsigned __reduce_xor_sync(unsigned mask, unsigned value) {
   return cudasim::reduce(mask, value, [](unsigned a, unsigned b) { return a ^ b; });
 }

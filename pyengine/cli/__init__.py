@@ -4,10 +4,26 @@ Exit codes: 0 done; 1 it could not be done (the message says why); 2 wrong usage
 is written. What a command needs is imported when it runs, so that help comes at once.
 """
 
-from . import bench, info, runs, sweep, train  # each adds its commands to the app; help shows them in this order
+from . import (
+    bench,
+    info,
+    inspect,
+    runs,
+    sweep,
+    train,
+)  # each adds its commands to the app; help shows them in this order
 from .common import app
 
-for command in (train.train, runs.evaluate, runs.predict, runs.compare, sweep.sweep, bench.bench, info.info):
+for command in (
+    train.train,
+    runs.evaluate,
+    runs.predict,
+    runs.compare,
+    sweep.sweep,
+    bench.bench,
+    inspect.inspect,
+    info.info,
+):
     app.command(name="eval" if command is runs.evaluate else None)(command)
 
 __all__ = ["app"]

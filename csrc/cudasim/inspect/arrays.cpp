@@ -99,12 +99,22 @@ void Arrays::set_dynamic(char* memory, size_t bytes) {
   dynamic_.bytes = bytes;
 }
 
-Array* Arrays::find_symbol(const std::vector<Array*>& sorted, uintptr_t address) {
-  auto after = std::upper_bound(sorted.begin(), sorted.end(), address,
-                                [](uintptr_t a, const Array* array) { return a < array->begin; });
-  if (after == sorted.begin()) return nullptr;
-  Array* array = *--after;
-  return address < array->begin + array->bytes ? array : nullptr;
+// The last array that begins at or before the address.
+static Array* last_before(const std::vector<Array*>& sorted, uintptr_t address) {
+  const auto after = std::upper_bound(sorted.begin(), sorted.end(), address,
+                                      [](uintptr_t a, const Array* array) { return a < array->begin; });
+  return after == sorted.begin() ? nullptr : *(after - 1);
+}
+
+Array* Arrays::find_variable(uintptr_t address) const {
+  Array* array = last_before(variables_, address);
+  return array && address < array->begin + array->bytes ? array : nullptr;
+}
+
+Array* Arrays::find_shared(uintptr_t address) const {
+  if (shared_.empty()) return nullptr;
+  Array* array = last_before(shared_, address);
+  return array ? array : shared_.front();
 }
 
 Array* Arrays::find(uintptr_t address) {
@@ -116,8 +126,8 @@ Array* Arrays::find(uintptr_t address) {
     return array;
   }
   if (address - dynamic_.begin < kMaxSharedBytes) return &dynamic_;
-  if (address - shared_low_ < shared_high_ - shared_low_) return find_symbol(shared_, address);
-  if (address - data_low_ < data_high_ - data_low_) return find_symbol(variables_, address);
+  if (address + kBeside - shared_low_ < shared_high_ + 2 * kBeside - shared_low_) return find_shared(address);
+  if (address - data_low_ < data_high_ - data_low_) return find_variable(address);
   return nullptr;
 }
 

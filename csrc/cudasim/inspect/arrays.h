@@ -44,18 +44,22 @@ class Arrays {
   }
 
   bool in_global(uintptr_t address) const { return address - arena_ < kArenaBytes; }
-  bool in_thread_locals(uintptr_t address) const { return address - shared_low_ < shared_high_ - shared_low_; }
-  // The array that the address is in or, in global memory, beside; nullptr where there is none.
+  // Memory behind a __shared__ variable that is none of them: a write there would destroy something of the system.
+  bool beside_shared(const Array& array, uintptr_t address) const {
+    return array.space == Space::shared && &array != &dynamic_ && address - array.begin >= array.bytes;
+  }
+  // The array that the address is in or, in global and static shared memory, beside; nullptr where there is none.
   Array* find(uintptr_t address);
   void set_initialised(uintptr_t address, size_t bytes);
   Pieces& pieces(const Array& array) { return array.space == Space::shared ? shared_pieces_ : global_pieces_; }
   void start_block() { shared_pieces_.clear(); }
 
  private:
-  static constexpr size_t kArenaBytes = size_t{64} << 30, kPage = 4096, kGap = 1 << 20;
+  static constexpr size_t kArenaBytes = size_t{64} << 30, kPage = 4096, kGap = 1 << 20, kBeside = 4096;
 
   void add_symbols(const std::vector<Symbol>& symbols, Space space, uintptr_t low, size_t bytes);
-  Array* find_symbol(const std::vector<Array*>& sorted, uintptr_t address);
+  Array* find_variable(uintptr_t address) const;
+  Array* find_shared(uintptr_t address) const;
 
   uintptr_t arena_, used_;
   uint32_t* page_owner_;  // of each page of the arena, the number of the array that it belongs to or follows

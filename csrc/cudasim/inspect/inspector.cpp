@@ -45,6 +45,8 @@ void Inspector::block_begin(Multiprocessor& processor) {
   context_.processor = &processor;
   context_.block = ++blocks_;
   context_.epoch = 0;
+  processor_low_ = reinterpret_cast<uintptr_t>(&processor);
+  current_low_ = reinterpret_cast<uintptr_t>(&current);
   stacks_low_ = reinterpret_cast<uintptr_t>(processor.stacks.low(0));
   stacks_bytes_ = reinterpret_cast<uintptr_t>(processor.stacks.low(kMaxThreads)) - stacks_low_;
   arrays_.start_block();
@@ -90,17 +92,18 @@ void Inspector::access(uintptr_t address, size_t size, Doing doing, bool is_vola
 void Inspector::device_access(uintptr_t address, size_t size, Doing doing, bool is_volatile, uint32_t pc) {
   const Thread& thread = *current.thread;
   ThreadState& state = state_of(thread);
+  if (address - processor_low_ < sizeof(Multiprocessor)) return;  // threadIdx and its like
+  if (address - current_low_ < sizeof(Current)) return;
   Array* array = arrays_.find(address);
   if (!array) {
-    const auto processor = reinterpret_cast<uintptr_t>(context_.processor);
-    if (address - processor < sizeof(Multiprocessor)) return;  // threadIdx and its like
-    if (address - reinterpret_cast<uintptr_t>(&current) < sizeof current) return;
-    if (module_->contains(address) && doing == Doing::read) return;  // tables of constants
-    if (module_->in_variables(address) || arrays_.in_thread_locals(address)) return;
+    if (module_->contains(address) && (doing == Doing::read || module_->in_variables(address))) return;
     return bad_pointer(address, size, doing, pc);
   }
   if (state.pending.array) races_.settle(state);
-  if (!in_bounds(*array, address, size, doing, pc)) return;
+  if (!in_bounds(*array, address, size, doing, pc)) {
+    if (arrays_.beside_shared(*array, address)) context_.processor->abandon();
+    return;
+  }
   if (!array->item || size < array->item) array->item = size;
   const bool atomic = doing == Doing::atomic || (is_volatile && array->space == Space::global);
   if (doing == Doing::atomic && array->space == Space::global) races_.hand_over(address, thread);

@@ -73,7 +73,7 @@ class Inspector : public Observer {
   uint32_t blocks_ = 0;  // of all launches so far
   std::map<std::string, KernelProfile> profiles_;
   KernelProfile* profile_ = nullptr;  // of the kernel that runs
-  uintptr_t stacks_low_ = 0, stacks_bytes_ = 0;
+  uintptr_t stacks_low_ = 0, stacks_bytes_ = 0, processor_low_ = 0, current_low_ = 0;
 };
 
 // Made when the program starts; `observer` points to it.

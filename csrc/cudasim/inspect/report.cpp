@@ -25,6 +25,17 @@ Frame frame_of(const PlacedDeed& deed, const Lines& lines) {
   return {deed.file, deed.line};
 }
 
+// Where two threads are not ordered, one may read what the other has not written yet: that is the race's doing.
+bool follows_from_race(const Finding& read, const Report& report, const Lines& lines) {
+  const Frame frame = frame_of(read.deeds[0], lines);
+  for (const Finding& other : report.findings) {
+    if (other.fault != Fault::race || other.kernel != read.kernel || other.array != read.array) continue;
+    for (const PlacedDeed& deed : other.deeds)
+      if (frame_of(deed, lines).line == frame.line && frame_of(deed, lines).file == frame.file) return true;
+  }
+  return false;
+}
+
 // Several addresses may belong to one line. Findings that then say the same become one, costs are added up.
 std::vector<Finding> merged(const Report& report, const Lines& lines) {
   std::vector<Finding> all;
@@ -39,6 +50,7 @@ std::vector<Finding> merged(const Report& report, const Lines& lines) {
     }
     // two operations of a warp that turn out to be the same line: a loop that was unrolled
     if (finding.fault == Fault::divergent_warp && places.size() < 2) continue;
+    if (finding.fault == Fault::uninitialised && follows_from_race(finding, report, lines)) continue;
     for (const std::string& place : places) key += "|" + place;
     const auto [entry, is_new] = known.try_emplace(key, all.size());
     if (is_new) {

@@ -115,8 +115,9 @@ void Inspector::warp_release(Thread& last, uint32_t present, bool is_barrier) {
 }
 
 void Inspector::source_lane(Thread& thread, int lane, uint32_t present) {
-  if (present >> lane & 1) return;
   const ThreadState& state = state_of(thread);
+  const bool in_own_mask = state.wait_mask >> thread.lane & 1;  // else that is what is wrong
+  if (present >> lane & 1 || !in_own_mask) return;
   const uint32_t pc = offset(state.wait.caller);
   if (!findings_.is_new(Fault::inactive_lane, pc, 0, 0)) return;
   const bool named = state.wait_mask >> lane & 1;
