@@ -26,7 +26,11 @@ void check_global_norm(Report& report) {
       Tensor out(global_norm_outputs(arrays));
       report.expect("global_norm " + describe(tensors[0], layout), out, want, 0, [&] { global_norm(arrays, out); });
     }
+  std::vector<Tensor> many;  // more than one launch of a GPU takes
+  for (size_t i = 0; i < 300; ++i) many.emplace_back(DType::f32, Shape{3}).fill([](int64_t) { return 2; });
+  const std::vector<Array> all(many.begin(), many.end());
   Tensor large(DType::f32, {2}), out(DType::f32, {});
+  report.expect("global_norm of 300 arrays", out, [] { return Values{60}; }, 0, [&] { global_norm(all, out); });
   large.fill([](int64_t) { return 3e30; });
   const Array array = large;
   const auto want = [] { return Values{3e30 * std::sqrt(2.0)}; };

@@ -83,6 +83,25 @@ void check_put_and_add(Report& report, bool add) {
 // Positions along axis 0 and 1 of a matrix: gather, scatter, scatter_add.
 enum class Lines { gather, scatter, scatter_add };
 
+// Sums of which many meet at each place: of whole numbers, and of such whose order shows in the bits.
+void check_one_line(Report& report) {
+  for (int scale : {1, 3}) {
+    Tensor src(DType::f32, {5000}), positions(DType::i64, {5000}), out(DType::f32, {50});
+    src.fill([&](int64_t i) {
+      return static_cast<double>(static_cast<float>(i * 7919 % 1000 - 500) / static_cast<float>(scale));
+    });
+    positions.fill(3, 0, 49);
+    const auto want = [&] {
+      const Values s = src.values(), p = positions.values();
+      std::array<float, 50> sums{};
+      for (size_t i = 0; i < s.size(); ++i) sums[static_cast<size_t>(p[i])] += static_cast<float>(s[i]);
+      return Values(sums.begin(), sums.end());
+    };
+    report.expect("scatter_add of one line", out, want, 0,
+                  [&] { scatter_add(src, positions, ints({0}), ints({50}), out); });
+  }
+}
+
 void check_lines(Report& report, Lines kind) {
   for (DType dtype : kNumbers)
     for (Layout layout : kInputLayouts)
@@ -115,6 +134,7 @@ void check_lines(Report& report, Lines kind) {
           if (kind == Lines::scatter_add) scatter_add(part, positions, ints({axis}), ints(shape), out);
         });
       }
+  if (kind == Lines::scatter_add) check_one_line(report);
   Tensor a(DType::f32, {3}), positions(DType::i64, {1}), out(DType::f32, {1});
   positions.fill([](int64_t) { return 3; });
   report.expect_refusal("gather with a position outside", [&] { gather(a, positions, ints({0}), out); });

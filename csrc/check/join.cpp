@@ -27,6 +27,20 @@ void check_concat(Report& report) {
       }
 }
 
+// More arrays than one launch of a GPU takes.
+void check_many(Report& report) {
+  std::vector<Tensor> parts;
+  Values want;
+  for (int64_t i = 0; i < 75; ++i) {
+    parts.emplace_back(DType::f32, Shape{i % 4, 3}).fill(static_cast<uint64_t>(i), -9, 9);
+    const Values values = parts.back().values();
+    want.insert(want.end(), values.begin(), values.end());
+  }
+  const std::vector<Array> arrays(parts.begin(), parts.end());
+  Tensor out(concat_outputs(arrays, ints({0})));
+  report.expect("concat of 75 arrays", out, [&] { return want; }, 0, [&] { concat(arrays, ints({0}), out); });
+}
+
 void check_triangle(Report& report, bool lower) {
   for (DType dtype : kAllTypes)
     for (Layout layout : kInputLayouts)
@@ -48,6 +62,7 @@ void check_triangle(Report& report, bool lower) {
 }
 
 const Registered kConcat{"concat", check_concat};
+const Registered kConcatMany{"concat", check_many};
 const Registered kTril{"tril", [](Report& report) { check_triangle(report, true); }};
 const Registered kTriu{"triu", [](Report& report) { check_triangle(report, false); }};
 

@@ -13,8 +13,9 @@ void check_order(Report& report, bool top, double share) {
   for (DType dtype : kNumbers)
     for (Layout layout : kInputLayouts)
       for (bool falling : {false, true})
-        for (const Shape& shape : {Shape{30, 70}, Shape{700, 9}, Shape{9, 700}})
+        for (const Shape& shape : {Shape{30, 70}, Shape{700, 9}, Shape{9, 700}, Shape{4, 3001}})
           for (int64_t axis : {0, 1}) {
+            if (too_many(shape, layout)) continue;
             Tensor a(dtype, shape, layout);
             a.fill(1, -50, 50);
             if (dtype != DType::i64) write(dtype, element(a, std::array<int64_t, 2>{3, 4}), std::nan(""));
