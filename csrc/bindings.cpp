@@ -179,19 +179,31 @@ PyObject* translate(const std::string& kernel) {
 }
 
 #ifdef PE_CUPY
-// What a kernel of an earlier call found in its data, which nobody waited for.
-void raise_earlier_faults() { raise_data_errors(); }
+// What a kernel of an earlier call found in its data, which nobody waited for; false with a Python exception.
+bool no_earlier_faults() {
+  try {
+    raise_data_errors();
+    return true;
+  } catch (...) {
+    translate("a kernel that was called earlier");
+    return false;
+  }
+}
+
+void raise_faults() {
+  if (!no_earlier_faults()) throw pybind11::error_already_set();
+}
 
 void synchronize_device() {
   try {
     synchronize();
   } catch (...) {
-    translate("synchronize");
+    translate("a kernel that was called earlier");
     throw pybind11::error_already_set();
   }
 }
 #else
-void raise_earlier_faults() {}
+constexpr bool no_earlier_faults() { return true; }
 #endif
 
 // One Python function for each kernel. Lives as long as the process, as extension modules do.
@@ -202,8 +214,8 @@ struct Function {
   static inline bool elementwise;
 
   static PyObject* call(PyObject*, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
+    if (!no_earlier_faults()) return nullptr;
     try {
-      raise_earlier_faults();
       PyObject* objects[kMaxParameters];
       signature->bind(args, positional, keywords, objects);
       Call<K> call;
@@ -263,6 +275,7 @@ PYBIND11_MODULE(kernels, module) {
   module.def("_roof", &roof);  // no kernel: the underscore keeps it out of the table
 #ifdef PE_CUPY
   module.def("_synchronize", &synchronize_device);
+  module.def("_raise_faults", &raise_faults);
 #endif
   pe::for_each_kernel([&](const auto& kernel) { Function<std::decay_t<decltype(kernel)>>::add_to(module, kernel); });
 }

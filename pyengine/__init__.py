@@ -32,6 +32,7 @@ from .creation import (
     empty,
     empty_like,
     eye,
+    from_dlpack,
     from_numpy,
     full,
     full_like,
@@ -71,7 +72,7 @@ from .record import record
 from .tensor import Tensor, is_tensor
 
 if TYPE_CHECKING:
-    from . import cudasim, data, nn, optim
+    from . import cuda, cudasim, data, nn, optim
     from .profiler import profile
     from .saving import load, save
 
@@ -79,8 +80,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Function", "Generator", "Tensor", "arange", "as_tensor", "autograd", "backend", "bernoulli", "bool",
-    "checkpoint", "cudasim", "data", "detect_anomaly", "device", "double", "einsum", "empty", "empty_cache",
-    "empty_like", "enable_grad", "eye", "float", "float16", "float32", "float64", "from_numpy", "full", "full_like",
+    "checkpoint", "cuda", "cudasim", "data", "detect_anomaly", "device", "double", "einsum", "empty", "empty_cache",
+    "empty_like", "enable_grad", "eye", "float", "float16", "float32", "float64", "from_dlpack", "from_numpy", "full",
+    "full_like",
     "get_num_threads", "grad", "gradcheck", "half", "inf", "int", "int32", "int64", "is_grad_enabled", "is_tensor",
     "linspace", "load", "long", "manual_seed", "memory_stats", "nan", "nn", "no_grad", "normal", "ones",
     "ones_like", "optim", "pi", "profile", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
@@ -91,7 +93,8 @@ __all__ = [
 
 # By name, the module that holds or is it: all of these take as long to import as the rest.
 _ON_FIRST_USE = {
-    "cudasim": "cudasim", "data": "data", "load": "saving", "nn": "nn", "optim": "optim", "profile": "profiler",
+    "cuda": "cuda", "cudasim": "cudasim", "data": "data", "load": "saving", "nn": "nn", "optim": "optim",
+    "profile": "profiler",
     "save": "saving",
 }  # fmt: skip
 

@@ -16,8 +16,8 @@ import numpy as np
 from .kernel_names import KERNEL_NAMES
 
 try:
-    from ._core import empty as pool_array
     from ._core import isa_level as processor_level
+    from .memory import HOST, HostMemory
 except ImportError as error:
     if error.name != "pyengine._core":  # the module's own words, on a PYENGINE_NUM_THREADS that makes no sense
         raise
@@ -27,20 +27,22 @@ except ImportError as error:
         f"or build it into this checkout as CONTRIBUTING.md says"
     ) from error
 
-Array: TypeAlias = np.ndarray[Any, Any]
+Array: TypeAlias = np.ndarray[Any, Any]  # on the device "cuda" CuPy's
 Kernels: TypeAlias = Any  # a namespace: native kernels, reference kernels, a recorder's, or ops on tensors
 
 ISA_LEVELS = ("v2", "v3", "v4")
 
 
 class Device:
-    """A place to compute, by name: "cpu" (native kernels) or "numpy" (the reference)."""
+    """A place to compute, by name: "cpu" (native kernels), "numpy" (the reference), "cuda" (a GPU) or "cudasim" (the
+    GPU's kernels on the CPU); and the memory that its arrays lie in."""
 
-    __slots__ = ("kernels", "name")
+    __slots__ = ("kernels", "memory", "name")
 
-    def __init__(self, name: str, kernels: Kernels) -> None:
+    def __init__(self, name: str, kernels: Kernels, memory: HostMemory = HOST) -> None:
         self.name = name
         self.kernels = kernels
+        self.memory = memory
 
     @property
     def type(self) -> str:
@@ -66,26 +68,11 @@ def permute(a: Array, axes: tuple[int, ...]) -> Array:
     return a.transpose(axes)
 
 
-def expand(a: Array, shape: tuple[int, ...]) -> Array:
-    """Axes of length 1, and new leading ones, repeated."""
-    return np.broadcast_to(a, shape)
-
-
 def getitem(a: Array, index: tuple[Any, ...]) -> Array:
     """The part that an encoded index selects, always as a view."""
     decoded = decode_index(index)
     out = a[decoded]
-    return out if isinstance(out, np.ndarray) else a[(*decoded, ...)]  # a view, not NumPy's scalar copy
-
-
-def nonzero(mask: Array) -> tuple[Array, ...]:
-    """Where `mask` is true: for each axis the positions along it. Waits for the data, as the shape depends on it."""
-    return tuple(np.ascontiguousarray(positions, np.int64) for positions in np.nonzero(mask))
-
-
-def scalar(value: float, dtype: np.dtype) -> Array:
-    """A constant of an operation, as an array without axes."""
-    return np.asarray(value, dtype)
+    return out if isinstance(out, type(a)) else a[(*decoded, ...)]  # a view, not NumPy's scalar copy
 
 
 _ones: dict[tuple[str, np.dtype], Array] = {}
@@ -96,7 +83,7 @@ def one(on: "Device", dtype: np.dtype) -> Array:
     key = (on.name, dtype)
     if key not in _ones:
         _ones[key] = on.kernels.full((), 1.0, dtype)
-        _ones[key].setflags(write=False)
+        on.memory.freeze(_ones[key])
     return _ones[key]
 
 
@@ -115,14 +102,12 @@ def decode_index(index: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(slice(*i[1:]) if isinstance(i, tuple) else i for i in index)
 
 
-def _reshape_with(copy: Any) -> Any:
+def _reshape_with(copy: Any, memory: HostMemory) -> Any:
     def reshape(a: Array, shape: tuple[int, ...]) -> Array:
         if a.flags.c_contiguous:
             return a.reshape(shape)
-        try:
-            return np.reshape(a, shape, copy=False)
-        except ValueError:  # no strides walk this memory in the new shape
-            return copy(a, a.dtype).reshape(shape)
+        view = memory.reshape(a, shape)
+        return copy(a, a.dtype).reshape(shape) if view is None else view
 
     return reshape
 
@@ -154,18 +139,18 @@ def _setitem_with(copy: Any) -> Any:
     return setitem
 
 
-def _namespace(kernels: dict[str, Any]) -> Kernels:
+def _namespace(kernels: dict[str, Any], memory: HostMemory = HOST) -> Kernels:
     copy, full = kernels["copy"], kernels["full"]
     return SimpleNamespace(
         **kernels,
         permute=permute,
-        expand=expand,
+        expand=memory.expand,
         getitem=getitem,
-        nonzero=nonzero,
+        nonzero=memory.nonzero,
         pad=_pad_with(copy, full),
-        scalar=scalar,
+        scalar=memory.scalar,
         setitem=_setitem_with(copy),
-        reshape=_reshape_with(copy),
+        reshape=_reshape_with(copy, memory),
         getitem_backward=_getitem_backward_with(copy, full),
     )
 
@@ -201,33 +186,48 @@ def native_kernels(module_name: str) -> dict[str, Any]:
     return {name: getattr(module, name) for name in KERNEL_NAMES}
 
 
-def _reference_kernels() -> dict[str, Any]:
-    from . import reference
-
-    return reference.kernels()
-
-
 def cpu_module() -> str:
     """The name of the native module that the device "cpu" uses."""
     level = isa_level()
     return "cpu" if level == "arm" else f"cpu_{level}"
 
 
+def _load_cpu() -> Device:
+    return Device("cpu", _namespace(native_kernels(cpu_module())))
+
+
+def _load_numpy() -> Device:
+    from . import reference
+
+    return Device("numpy", _namespace(reference.kernels()))
+
+
+def _load_cudasim() -> Device:
+    return Device("cudasim", _namespace(native_kernels("_cudasim")))
+
+
+def _load_cuda() -> Device:
+    from .gpu_memory import memory
+
+    place = memory()  # first: says in the user's words what is missing
+    return Device("cuda", _namespace(native_kernels("_cuda"), place), place)
+
+
 class Devices(Mapping[str, Device]):
-    """The devices of this installation by name. The kernels of one are loaded when it is first asked for.
+    """The devices by name. The kernels of one are loaded when it is first asked for.
 
     Every `Device` has its kernels, so using them costs no test. What a device lacks, a module or the hardware, raises
     where it is asked for.
     """
 
-    def __init__(self, load: Mapping[str, Callable[[], dict[str, Any]]]) -> None:
+    def __init__(self, load: Mapping[str, Callable[[], Device]]) -> None:
         self._load = load
         self._loaded: dict[str, Device] = {}
 
     def __getitem__(self, name: str) -> Device:
         found = self._loaded.get(name)
         if found is None:  # of two threads that load it at once, both get the device of the first
-            found = self._loaded.setdefault(name, Device(name, _namespace(self._load[name]())))
+            found = self._loaded.setdefault(name, self._load[name]())
         return found
 
     def __contains__(self, name: object) -> bool:
@@ -240,37 +240,47 @@ class Devices(Mapping[str, Device]):
         return len(self._load)
 
 
-DEVICES = Devices({"cpu": lambda: native_kernels(cpu_module()), "numpy": _reference_kernels})
+DEVICES = Devices({"cpu": _load_cpu, "numpy": _load_numpy, "cudasim": _load_cudasim, "cuda": _load_cuda})
 cpu = DEVICES["cpu"]
+
+
+def available() -> list[str]:
+    """The names of the devices that can be used here; looks for a GPU.
+
+    >>> available()[:2]
+    ['cpu', 'numpy']
+    """
+    found = []
+    for name in DEVICES:
+        try:
+            found.append(DEVICES[name].name)
+        except (ValueError, ImportError):
+            continue
+    return found
 
 
 def device(which: "str | Device | None" = None) -> Device:
     """The device of that name; None is the default, "cpu".
+
+    ValueError for a name that there is not, and for "cuda" where a GPU, its driver, CuPy or the native kernels are
+    missing: the message says which, and what to do.
 
     >>> device("numpy")
     device('numpy')
     >>> device("tpu")
     Traceback (most recent call last):
         ...
-    ValueError: unknown device 'tpu'; this installation has cpu, numpy
+    ValueError: unknown device 'tpu'; there are cpu, numpy, cudasim, cuda
     """
     if which is None:
         return cpu
     if isinstance(which, Device):
         return which
     if which not in DEVICES:
-        raise ValueError(f"unknown device {which!r}; this installation has {', '.join(DEVICES)}")
+        raise ValueError(f"unknown device {which!r}; there are {', '.join(DEVICES)}")
     return DEVICES[which]
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> Array:
     """An uninitialised array from the pool that also serves the kernels' results."""
-    return pool_array(shape, dtype)
-
-
-def array_from(data: Any, dtype: np.dtype) -> Array:
-    """`data` (NumPy array, number or nested list) copied into a new C-ordered array from the pool."""
-    source = np.asarray(data)
-    out = empty(source.shape, dtype)
-    np.copyto(out, source, casting="unsafe")
-    return out
+    return HOST.empty(shape, dtype)

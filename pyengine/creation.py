@@ -7,7 +7,7 @@ import numpy as np
 from . import dtypes
 from .backend import Device
 from .backend import device as find_device
-from .backend import empty as new_array
+from .memory import HOST, is_gpu_array
 from .tape import kernels_of, wrap
 from .tensor import Tensor
 
@@ -128,7 +128,8 @@ def arange(
 
 
 def as_tensor(data: Any, dtype: Any = None, device: "str | Device | None" = None) -> Tensor:
-    """`data` as a tensor, sharing memory where that is possible: a tensor is returned as it is, a NumPy array aliased.
+    """`data` as a tensor, sharing memory where that is possible: a tensor is returned as it is, a NumPy array aliased,
+    and so is a GPU's array of any library that says where it lies (`__cuda_array_interface__`).
 
     >>> import numpy as np
     >>> a = np.zeros(2, np.float32)
@@ -142,7 +143,39 @@ def as_tensor(data: Any, dtype: Any = None, device: "str | Device | None" = None
         return data.to(*targets)
     if isinstance(data, np.ndarray) and (dtype is None or dtypes.check(dtype) == data.dtype):
         return from_numpy(data, device)
+    if is_gpu_array(data):
+        return _from_gpu(data).to(*(target for target in (dtype, device) if target is not None))
     return tensor(data, dtype, device)
+
+
+def from_dlpack(array: Any) -> Tensor:
+    """A tensor over the memory of any library's array or tensor, on the CPU or a GPU, by the DLPack protocol.
+
+    A write to either is seen by both. TypeError for what does not speak the protocol, ValueError for a device that
+    there is not here.
+
+    >>> import numpy as np
+    >>> from_dlpack(np.arange(3))
+    tensor([0, 1, 2])
+    """
+    if not hasattr(array, "__dlpack_device__"):
+        raise TypeError(f"from_dlpack: a {type(array).__name__} does not speak DLPack; use pe.tensor")
+    kind, _ = array.__dlpack_device__()
+    if int(kind) in _DLPACK_CPU:
+        return from_numpy(np.from_dlpack(array))
+    return _from_gpu(array)
+
+
+_DLPACK_CPU = (1, 3)  # ordinary memory, and pinned
+
+
+def _from_gpu(array: Any) -> Tensor:
+    """A tensor over a GPU's array of whatever library."""
+    place = find_device("cuda")
+    taken = place.memory.take_over(array)
+    dtypes.check(taken.dtype)
+    out: Tensor = wrap(taken, place)
+    return out
 
 
 def from_numpy(array: np.ndarray[Any, Any], device: "str | Device | None" = None) -> Tensor:
@@ -158,6 +191,8 @@ def from_numpy(array: np.ndarray[Any, Any], device: "str | Device | None" = None
     """
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy: needs a numpy.ndarray, not {type(array).__name__}; use pe.tensor")
+    if device is not None and find_device(device).memory is not HOST:
+        return Tensor(array, device=device)
     kind = dtypes.check(array.dtype)
     whole = all(stride % array.itemsize == 0 for stride in array.strides)
     if not (array.flags.writeable and array.flags.aligned and array.dtype.isnative and whole):
@@ -240,7 +275,8 @@ def empty(*shape: Any, dtype: Any = dtypes.float32, device: "str | Device | None
     >>> empty(2, 3).shape
     (2, 3)
     """
-    out: Tensor = wrap(new_array(checked_lengths("empty", shape), dtypes.check(dtype)), find_device(device))
+    place = find_device(device)
+    out: Tensor = wrap(place.memory.empty(checked_lengths("empty", shape), dtypes.check(dtype)), place)
     return out
 
 

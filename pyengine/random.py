@@ -129,7 +129,12 @@ def _prepare(
     lengths = checked_lengths(name, shape)
     count = product(lengths)
     count += count % 2 if pairs else 0
-    return lengths, place, kind, _known(name, generator).take(count * (2 if kind == dtypes.float64 else 1))
+    return lengths, place, kind, _words(name, place, generator, count * (2 if kind == dtypes.float64 else 1))
+
+
+def _words(name: str, place: Device, generator: Generator | None, count: int) -> np.ndarray[Any, Any]:
+    """The state for that many words, where the kernels of `place` can read it."""
+    return place.memory.at(_known(name, generator).take(count))
 
 
 def _known(name: str, generator: Generator | None) -> Generator:
@@ -254,7 +259,7 @@ def randint(
     if not isinstance(high, int) or low >= high:
         raise ValueError(f"randint: draws from low = {low} to below high = {high}, which holds no number")
     shape, place = checked_lengths("randint", (size,)), find_device(device)
-    state = _known("randint", generator).take(2 * product(shape))
+    state = _words("randint", place, generator, 2 * product(shape))
     out: Tensor = wrap(kernels_of(place).randint(state, shape, low, high), place)
     return out.to(dtype)
 
@@ -289,6 +294,6 @@ def bernoulli(input: Tensor, generator: Generator | None = None) -> Tensor:
         raise TypeError(f"bernoulli: the probabilities are float32 or float64, not {input.dtype}")
     if not ((input >= 0) & (input <= 1)).all():
         raise ValueError("bernoulli: probabilities are from 0 to 1, and an element of the input is not")
-    state = _known("bernoulli", generator).take(input.numel())
+    state = _words("bernoulli", input.device, generator, input.numel())
     out: Tensor = wrap(kernels_of(input.device).bernoulli(input.data, state), input.device)
     return out

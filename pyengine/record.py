@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from . import tape
 from .backend import Device, Kernels
+from .memory import is_array
 
 VIEWS = frozenset({"permute", "expand", "getitem", "reshape", "scalar"})
 
@@ -49,9 +48,9 @@ class Recording:
 
 
 def _describe(value: Any) -> str:
-    if isinstance(value, np.ndarray):
+    if is_array(value):
         return f"{value.dtype}{list(value.shape)}"
-    if isinstance(value, list | tuple) and value and all(isinstance(v, np.ndarray) for v in value):
+    if isinstance(value, list | tuple) and value and all(is_array(v) for v in value):
         return "[" + ", ".join(_describe(v) for v in value) + "]"
     return str(value)
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, tape
-from .backend import Array, Device, array_from, one
+from .backend import Array, Device, one
 from .backend import device as find_device
+from .memory import is_gpu_array, is_view
 from .methods import (
     ChooseMethods,
     CompareMethods,
@@ -77,17 +78,17 @@ class Tensor(
         self, data: Any, dtype: Any = None, device: "str | Device | None" = None, requires_grad: bool = False
     ) -> None:
         if isinstance(data, Tensor):
-            data = data.data
+            data = data.device.memory.get(data.data)
         if dtype is not None:
             found = dtypes.check(dtype)
-        elif isinstance(data, np.ndarray | np.generic):
+        elif isinstance(data, np.ndarray | np.generic) or is_gpu_array(data):
             found = dtypes.check(data.dtype)
         else:
             found = dtypes.of_python(data)
         if requires_grad and not dtypes.is_float(found):
             raise TypeError(f"requires_grad: only float tensors have gradients, not {found}")
-        self.data = array_from(data, found)
         self.device = find_device(device)
+        self.data = self.device.memory.put(data, found)
         self.requires_grad = requires_grad
         self.grad = None
         self.node = None
@@ -138,10 +139,10 @@ class Tensor(
             return str(self)
         if self.data.ndim:
             raise TypeError(f"the format {spec!r} is for one number; this tensor has shape {self.shape}")
-        return format(self.data.item(), spec)
+        return format(self.item(), spec)
 
     def __repr__(self) -> str:
-        body = np.array2string(self.data, separator=", ", prefix="tensor(")
+        body = np.array2string(self.device.memory.get(self.data), separator=", ", prefix="tensor(")
         extra = f", shape={self.shape}" if not self.data.size and self.ndim > 1 else ""
         extra += "" if self.dtype in (dtypes.float32, dtypes.int64, dtypes.bool_) else f", dtype={self.dtype}"
         extra += "" if self.device.name == "cpu" else f", device={self.device}"
@@ -154,7 +155,7 @@ class Tensor(
     # --- leaving the graph
 
     def numpy(self) -> Array:
-        """The data as a NumPy array, sharing its memory. RuntimeError where gradients would be lost silently.
+        """The data as a NumPy array, sharing its memory; of a GPU a copy. RuntimeError where gradients would be lost.
 
         >>> import pyengine as pe
         >>> x = pe.zeros(2)
@@ -164,10 +165,28 @@ class Tensor(
         """
         if self.requires_grad:
             raise RuntimeError("numpy(): this tensor is tracked for gradients; use x.detach().numpy()")
-        return self.data
+        return self.device.memory.get(self.data)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """Where the elements lie on a GPU, for CuPy, torch and others to share; AttributeError elsewhere."""
+        if not is_gpu_array(self.data):
+            raise AttributeError(f"__cuda_array_interface__: this tensor is on {self.device}, not on a GPU")
+        if self.requires_grad:
+            raise RuntimeError("this tensor is tracked for gradients; hand over x.detach()")
+        found: dict[str, Any] = self.data.__cuda_array_interface__  # type: ignore[attr-defined]
+        return found
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self.requires_grad:
+            raise RuntimeError("__dlpack__: this tensor is tracked for gradients; hand over x.detach()")
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.data.__dlpack_device__()
 
     def item(self) -> Any:
         """The one element as a Python number; ValueError where there are more or none.
@@ -178,7 +197,7 @@ class Tensor(
         """
         if self.data.size != 1:
             raise ValueError(f"item(): only a tensor of one element is a number; this one has shape {self.shape}")
-        return self.data.item()
+        return self.device.memory.get(self.data).item()
 
     def __float__(self) -> float:
         return float(self.item())
@@ -189,7 +208,7 @@ class Tensor(
     def __index__(self) -> int:
         if self.dtype.kind not in "iu" or self.data.size != 1:
             raise TypeError(f"only one integer can be an index; this tensor is {self.dtype}{self.shape}")
-        return int(self.data.item())
+        return int(self.item())
 
     def __bool__(self) -> bool:
         if self.data.size != 1:
@@ -197,7 +216,7 @@ class Tensor(
                 f"bool(): a tensor of shape {self.shape} is no single truth value; say x.any() or x.all(), or, to ask "
                 f"whether there is a tensor at all, x is not None"
             )
-        return bool(self.data.item())
+        return bool(self.item())
 
     def detach(self) -> "Tensor":
         """The same data without history; writes in place are seen by both.
@@ -321,7 +340,7 @@ class Tensor(
             return self
         if self.node is not None:
             raise RuntimeError(f"to({device}): gradients do not flow between devices; move the leaves, or x.detach()")
-        return Tensor(self.data, dtype=self.dtype, device=device, requires_grad=self.requires_grad)
+        return Tensor(self.device.memory.get(self.data), self.dtype, device, self.requires_grad)
 
     # --- gradients
 
@@ -474,7 +493,7 @@ def _accumulate_array(leaf: Any, grad: Array, shared: bool) -> None:
         k.add(leaf.grad.data, grad, out=leaf.grad.data)
         mark_written(leaf.grad)
         return
-    if shared or isinstance(grad.base, np.ndarray):  # somebody else's memory, or a view of it
+    if shared or is_view(grad):  # somebody else's memory, or a view of it
         grad = k.copy(grad, grad.dtype)
     leaf.grad = wrap(grad, leaf.device)
 

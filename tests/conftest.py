@@ -30,7 +30,16 @@ def _names(config: pytest.Config) -> list[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" in metafunc.fixturenames:
-        metafunc.parametrize("backend", _names(metafunc.config), indirect=True, scope="session")
+        names = [pytest.param(n, marks=pytest.mark.gpu) if n == "cuda" else n for n in _names(metafunc.config)]
+        metafunc.parametrize("backend", names, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test of all backends is one of the GPU's where it is among them."""
+    if "cuda" in _names(config):
+        for item in items:
+            if "backends" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.gpu)
 
 
 @pytest.fixture(scope="session")

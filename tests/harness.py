@@ -5,18 +5,20 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from gpu_arrays import on_gpu
 
 import pyengine as pe
 from pyengine import _core
-from pyengine.backend import DEVICES, ISA_LEVELS, Device, _namespace, native_kernels
+from pyengine.backend import DEVICES, ISA_LEVELS, Device, _namespace, available, native_kernels
 from pyengine.cases import Cases
 from pyengine.ops import OPS
 
 REFERENCE = DEVICES["numpy"]
+DEVICE_NAMES = available()  # for tests of what users write, on every device
 
 
 class Backend(NamedTuple):
-    """A native backend under test. A GPU's moves arrays in `put` and `get`."""
+    """A native backend under test, with kernels that take and give NumPy arrays."""
 
     name: str
     device: Device
@@ -25,23 +27,25 @@ class Backend(NamedTuple):
     def kernels(self) -> Any:
         return self.device.kernels
 
-    def put(self, array: np.ndarray) -> Any:
-        return array
-
-    def get(self, array: Any) -> np.ndarray:
-        return array
-
 
 def backend_names() -> list[str]:
-    """One for each instruction set level that the processor runs; a level that was not built must fail a test."""
+    """One for each instruction set level that the processor runs, the simulated GPU, and a GPU where there is one.
+
+    A level that was not built, or no simulator, must fail a test.
+    """
     best = _core.isa_level()
-    if best not in ISA_LEVELS:
-        return ["cpu"]
-    return [f"cpu_{level}" for level in ISA_LEVELS[: ISA_LEVELS.index(best) + 1]]
+    levels = [f"_{level}" for level in ISA_LEVELS[: ISA_LEVELS.index(best) + 1]] if best in ISA_LEVELS else [""]
+    return [*(f"cpu{level}" for level in levels), "cudasim", *(["cuda"] if pe.cuda.is_available() else [])]
 
 
 def load_backend(name: str) -> Backend:
-    return Backend(name, Device(name, _namespace(native_kernels(name))))
+    if name == "cudasim":
+        return Backend(name, DEVICES[name])
+    kernels = native_kernels("_cuda" if name == "cuda" else name)
+    if name == "cuda":
+        cupy = DEVICES[name].memory.cupy
+        kernels = {kernel: on_gpu(function, cupy) for kernel, function in kernels.items()}
+    return Backend(name, Device(name, _namespace(kernels)))
 
 
 @contextlib.contextmanager

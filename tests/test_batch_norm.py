@@ -4,10 +4,10 @@ import copy
 
 import numpy as np
 import pytest
+from harness import DEVICE_NAMES
 
 import pyengine as pe
 from pyengine import nn
-from pyengine.backend import DEVICES
 from pyengine.nn import functional as F
 from pyengine.record import record
 
@@ -19,7 +19,7 @@ def batch(shape, seed: int):
     return np.random.default_rng(seed).standard_normal(shape) * 3 + 1
 
 
-@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("device", DEVICE_NAMES)
 @pytest.mark.parametrize("settings", [{}, {"momentum": None, "affine": False}, {"track_running_stats": False}])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_as_torch(shape, settings, device) -> None:

@@ -4,15 +4,15 @@ import operator
 
 import numpy as np
 import pytest
+from harness import DEVICE_NAMES
 
 import pyengine as pe
 from pyengine import tape
 from pyengine.autograd import grad
-from pyengine.backend import DEVICES
 from pyengine.dtypes import ALL
 from pyengine.ops import OPS
 
-every_device = pytest.mark.parametrize("device", DEVICES)
+every_device = pytest.mark.parametrize("device", DEVICE_NAMES)
 NAN, INF = float("nan"), float("inf")
 
 

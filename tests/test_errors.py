@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+from harness import DEVICE_NAMES
 
 import pyengine as pe
 from pyengine import cases, nn, optim, tape
-from pyengine.backend import DEVICES
 from pyengine.ops import OPS
 from pyengine.ops.cross_entropy import CROSS_ENTROPY
 
-every_device = pytest.mark.parametrize("device", DEVICES)
+every_device = pytest.mark.parametrize("device", DEVICE_NAMES)
 
 
 def make(device):

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
+from harness import DEVICE_NAMES
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import Drawn
 
 import pyengine as pe
 from pyengine import nn
-from pyengine.backend import DEVICES
 
-every_device = pytest.mark.parametrize("device", DEVICES)
+every_device = pytest.mark.parametrize("device", DEVICE_NAMES)
 
 
 def draw_entry(pick: Drawn, n: int, common: tuple[int, ...], rng: np.random.Generator):

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from harness import DEVICE_NAMES
 
 import pyengine as pe
 from pyengine import nn
-from pyengine.backend import DEVICES
 
 F = nn.functional
-every_device = pytest.mark.parametrize("device", DEVICES)
+every_device = pytest.mark.parametrize("device", DEVICE_NAMES)
 rng = np.random.default_rng(0)
 
 

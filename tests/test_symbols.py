@@ -6,7 +6,11 @@ import subprocess
 
 import pytest
 
-MODULES = [name for name in ("cpu", "cpu_v2", "cpu_v3", "cpu_v4") if importlib.util.find_spec(f"pyengine.{name}")]
+MODULES = [
+    name
+    for name in ("cpu", "cpu_v2", "cpu_v3", "cpu_v4", "_cudasim", "_cuda")
+    if importlib.util.find_spec(f"pyengine.{name}")
+]
 
 
 @pytest.mark.skipif(shutil.which("nm") is None, reason="needs nm")

@@ -16,7 +16,7 @@ from pyengine import _core, reference
 from pyengine.backend import ISA_LEVELS
 
 FOLDER = Path(__file__).parents[1] / "pyengine"
-MODULES = (*(f"cpu_{level}" for level in ISA_LEVELS), "cpu")
+MODULES = (*(f"cpu_{level}" for level in ISA_LEVELS), "cpu", "_cudasim", "_cuda")
 
 
 def stubs() -> dict[str, str]:
@@ -30,7 +30,8 @@ def stubs() -> dict[str, str]:
 def runnable() -> list[str]:
     """The kernel modules that this machine's processor runs."""
     best = _core.isa_level()
-    return [f"cpu_{level}" for level in ISA_LEVELS[: ISA_LEVELS.index(best) + 1]] if best in ISA_LEVELS else ["cpu"]
+    levels = [f"cpu_{level}" for level in ISA_LEVELS[: ISA_LEVELS.index(best) + 1]] if best in ISA_LEVELS else ["cpu"]
+    return [*levels, "_cudasim"]
 
 
 def parameters(function: Any) -> list[tuple[str, Any]]:

@@ -152,6 +152,9 @@ Data = Annotated[Path | None, source("A table of your own, .csv or .tsv; then RE
 Target = Annotated[str | None, source("Its column to predict; else the last.")]
 Missing = Annotated[str | None, source("Its empty cells: refuse them (as by default), or impute the median.")]
 Ignore = Annotated[str | None, source("Its columns to leave out, such as names of rows: A,B,C.")]
-DeviceName = Annotated[str | None, machine("cpu (native kernels) or numpy (their definitions, slower); else cpu.")]
+DeviceName = Annotated[
+    str | None,
+    machine("cpu, cuda (a GPU), cudasim (its kernels on the CPU) or numpy (all kernels' definitions); else cpu."),
+]
 Threads = Annotated[int | None, machine("Threads of the kernels; else all cores. Never changes results.", min=1)]
 AsJson = Annotated[bool, output("Print JSON, for programs.", "--json")]

@@ -39,7 +39,7 @@ def _facts() -> dict[str, Any]:
             packages[name] = "not installed"
     return {
         **environment.describe(),
-        "devices": list(pe.backend.DEVICES),
+        "devices": pe.backend.available(),
         "packages": packages,
         "memory": pe.memory_stats(),
         "location": str(Path(pe.__file__).parent),

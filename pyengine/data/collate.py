@@ -49,7 +49,7 @@ def default_collate(samples: Sequence[Any]) -> Any:
         return list(samples)
     if not isinstance(first, Tensor | np.ndarray):
         return Tensor(list(samples))
-    arrays = [s.data if isinstance(s, Tensor) else s for s in samples]
+    arrays = [s.device.memory.get(s.data) if isinstance(s, Tensor) else s for s in samples]
     for i, array in enumerate(arrays):
         if array.shape != arrays[0].shape:
             raise ValueError(

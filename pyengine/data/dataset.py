@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 
 from .. import dtypes
-from ..backend import Array, empty
+from ..backend import Array
 from ..backend import device as find_device
 from ..tape import wrap
 from ..tensor import Tensor
@@ -164,12 +164,5 @@ def _as_tensor(data: "Tensor | Array") -> Tensor:
 
 
 def _take(tensor: Tensor, indices: "np.ndarray[Any, np.dtype[np.int64]]") -> Tensor:
-    source = tensor.data
-    out = empty((len(indices), *source.shape[1:]), source.dtype)
-    # "clip" because the default gathers into a buffer first; no index is outside here
-    if source.flags.c_contiguous:
-        source.take(indices, axis=0, out=out, mode="clip")
-    else:  # take() would copy the whole source first
-        np.copyto(out, source[indices])
-    gathered: Tensor = wrap(out, tensor.device)
+    gathered: Tensor = wrap(tensor.device.memory.rows(tensor.data, indices), tensor.device)
     return gathered

@@ -214,7 +214,9 @@ def _transformed(batch: Any, transform: Transform, generator: Generator) -> Any:
             f"DataLoader: transform changes a tensor; the batch is or begins with a {type(first).__name__}; leave "
             f"transform out, or make the change in collate_fn"
         )
-    inputs: Tensor = wrap(np.ascontiguousarray(transform(first.data, generator)), first.device)
+    memory = first.device.memory
+    changed = np.ascontiguousarray(transform(memory.get(first.data), generator))
+    inputs: Tensor = wrap(memory.at(changed), first.device)
     return inputs if first is batch else (inputs, *batch[1:])
 
 

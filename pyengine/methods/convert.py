@@ -93,7 +93,7 @@ class ConvertMethods(Mixin):
         >>> pe.tensor([[1, 2], [3, 4]]).tolist()
         [[1, 2], [3, 4]]
         """
-        return self.data.tolist()
+        return self.device.memory.get(self.data).tolist()
 
     def dim(self) -> Any:
         """The number of axes.

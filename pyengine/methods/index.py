@@ -75,7 +75,7 @@ class IndexMethods(InplaceMethods, ViewMethods):
         place = apply(GETITEM, (wrap(self.data, self.device),), attrs)
         k = kernels_of(self.device)
         values = _fit(source, _chosen(place, positions, axes) if positions else place.shape).data
-        if np.may_share_memory(values, self.data):
+        if self.device.memory.may_share(values, self.data):
             values = k.copy(values, self.dtype)
         if positions:
             arrays = [p.data for p in positions]
@@ -251,7 +251,8 @@ class IndexMethods(InplaceMethods, ViewMethods):
         found = np.asarray(values)
         if found.size == 0 and isinstance(values, list):
             found = found.astype(np.int64)
-        return wrap(found.astype(np.int64) if found.dtype.kind in "iu" else found, self.device)
+        found = found.astype(np.int64) if found.dtype.kind in "iu" else found
+        return wrap(self.device.memory.at(found), self.device)
 
     def _positions(self, part: Any, axis: int) -> list[Any]:
         """The arrays of positions that an entry stands for: itself, or where a mask is true."""
@@ -261,7 +262,7 @@ class IndexMethods(InplaceMethods, ViewMethods):
         if part.shape != covered:
             raise IndexError(f"indexing: the mask has shape {part.shape}, what it masks {covered}")
         k = kernels_of(part.device)
-        found = k.nonzero(part.data) if part.ndim else (np.zeros(int(part.data), np.int64),)
+        found = k.nonzero(part.data) if part.ndim else (part.device.memory.at(np.zeros(int(part), np.int64)),)
         return [wrap(positions, part.device) for positions in found]
 
 

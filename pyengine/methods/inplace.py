@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .. import tape
+from ..memory import is_view
 from ..ops import Op
 from ..ops.copy import COPY
 from ..ops.elementwise import ADD, DIV, MUL, SUB
@@ -111,7 +110,7 @@ class InplaceMethods(Mixin):
         mistake = ""
         if self.node is None and self.requires_grad:
             mistake = "a leaf that requires a gradient cannot change in place; use pe.no_grad()"
-        elif isinstance(self.data.base, np.ndarray):
+        elif is_view(self.data):
             mistake = "a write to a view is not tracked; write to a copy (x.clone()) or under pe.no_grad()"
         if mistake:
             raise tape.located(RuntimeError(f"{name}: {mistake}"))

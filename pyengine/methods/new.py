@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import dtypes
-from ..backend import Device, array_from
+from ..backend import Device
 from ..backend import device as find_device
 from ..tape import Value, kernels_of, wrap
 
@@ -58,7 +58,8 @@ class NewMethods(Value):
         tensor([1., 2.])
         """
         kind = self.dtype if dtype is None else dtypes.check(dtype)
-        return wrap(array_from(data, kind), self.device if device is None else find_device(device))
+        place = self.device if device is None else find_device(device)
+        return wrap(place.memory.put(data, kind), place)
 
     def _new(self, name: str, size: tuple[Any, ...], value: float, dtype: Any, device: "str | Device | None") -> Any:
         given = size[0] if len(size) == 1 and isinstance(size[0], tuple | list) else size

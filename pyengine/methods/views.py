@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..ops import Op
 from ..ops.reduce import normalize_axes
 from ..ops.views import EXPAND, PERMUTE, RESHAPE, resolve_shape
@@ -99,6 +97,6 @@ class ViewMethods(Mixin):
 
     def _view(self, op: Op, attrs: dict[str, Any]) -> "Tensor":
         out: Tensor = apply(op, (self,), attrs)
-        if out.data.base is not None and np.may_share_memory(out.data, self.data):
+        if out.data.base is not None and self.device.memory.may_share(out.data, self.data):
             share_version(out, self)
         return out

@@ -321,7 +321,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, generator: Gen
     if not training or p == 0:
         return input
     words = (generator or default_generator).take(input.numel())
-    return apply(DROPOUT, (input, wrap(words, input.device)), {"p": float(p)})
+    return apply(DROPOUT, (input, wrap(input.device.memory.at(words), input.device)), {"p": float(p)})
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None) -> Tensor:

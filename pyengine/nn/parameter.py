@@ -86,7 +86,11 @@ def convert(tensor: Tensor, where: Device | None, dtype: np.dtype | None) -> Non
 
 def overwrite(tensor: Tensor, value: "Tensor | Array") -> None:
     """Overwrite the values of `tensor` in place."""
-    source = value.data if isinstance(value, Tensor) else np.asarray(value)
-    source = source.astype(dtypes.check(source.dtype), copy=np.may_share_memory(source, tensor.data))
+    memory = tensor.device.memory
+    if isinstance(value, Tensor):
+        source = value.data if value.device.memory is memory else memory.put(value.data, value.dtype)
+    else:
+        source = memory.at(np.asarray(value))
+    source = source.astype(dtypes.check(source.dtype), copy=memory.may_share(source, tensor.data))
     kernels_of(tensor.device).copy(source, tensor.dtype, out=tensor.data)
     mark_written(tensor)

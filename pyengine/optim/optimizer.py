@@ -138,8 +138,9 @@ class Optimizer:
         array = self._scalars.get(key)
         if array is None:
             count = np.size(group[name])
-            array = self._scalars[key] = np.empty(count, bucket.dtype if count == 1 else np.float64)
-        array[:] = group[name]
+            dtype = bucket.dtype if count == 1 else np.dtype(np.float64)
+            array = self._scalars[key] = bucket.device.memory.at(np.empty(count, dtype))
+        array[:] = bucket.device.memory.at(np.asarray(group[name], array.dtype))
         return array
 
     def state_arrays(self, name: str, bucket: Bucket) -> list[Array]:

@@ -32,7 +32,7 @@ class Settings:
     schedule                how the learning rate changes: one of `schedules.SCHEDULES`
     patience                stop when the best epoch lies so many epochs back; None: never
     seed                    of the split, the initial weights and the order of samples
-    device                  "cpu" or "numpy"
+    device                  "cpu", "numpy", "cuda" or "cudasim"
     data_dir                where the files of a known data set are, if not in PYENGINE_DATA
     data, target            a table of one's own, and the column to predict; for the recipes of tables
     missing, ignore         "refuse" or "impute" empty cells; columns to leave out, with commas between
