@@ -12,7 +12,6 @@ endif()
 set(CUDA_FAMILIES_MISSING
     avg_pool
     batch_norm
-    conv2d
     max_pool
     upsample
 )

@@ -4,7 +4,6 @@ Its arrays are no NumPy arrays and refuse to become any, its kernels take no oth
 the other belongs fails here as it would on a GPU. The kernels are those of cudasim.
 """
 
-import importlib
 import sys
 import types
 from collections.abc import Callable
@@ -69,7 +68,10 @@ class GpuArray:
         return out
 
     def __getitem__(self, index: Any) -> "GpuArray":
-        return self._view(self.host[(*index, ...) if isinstance(index, tuple) else (index, ...)])
+        part = self.host[index]
+        if not isinstance(part, np.ndarray):  # NumPy's number; CuPy has none, but arrays without axes
+            part = self.host[(*index, ...) if isinstance(index, tuple) else (index, ...)]
+        return self._view(part)
 
     def __setitem__(self, index: Any, value: "GpuArray") -> None:
         self.host[index] = value.host
@@ -155,7 +157,7 @@ def _kernel(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 def native_module() -> Any:
     """A module like pyengine._cuda."""
-    simulated = importlib.import_module("pyengine._cudasim")
+    simulated = backend.DEVICES["cudasim"].kernels
     module = types.SimpleNamespace(**{name: _kernel(getattr(simulated, name)) for name in KERNEL_NAMES})
     module._raise_faults = module._synchronize = lambda: None
     return module

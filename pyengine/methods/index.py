@@ -196,7 +196,8 @@ class IndexMethods(InplaceMethods, ViewMethods):
         """
         if self.ndim == 0:
             raise ValueError("nonzero: a tensor without axes has no positions; reshape it to (1,)")
-        return wrap(np.stack(kernels_of(self.device).nonzero(self.data), 1), self.device)
+        k = kernels_of(self.device)
+        return wrap(k.concat([p.reshape((-1, 1)) for p in k.nonzero(self.data)], axis=1), self.device)
 
     def _replace(self, name: str, result: "Tensor") -> "Tensor":
         """Take over the elements of `result`, and its history where it has one."""
