@@ -82,9 +82,8 @@ __all__ = [
     "Function", "Generator", "Tensor", "arange", "as_tensor", "autograd", "backend", "bernoulli", "bool",
     "checkpoint", "cuda", "cudasim", "data", "detect_anomaly", "device", "double", "einsum", "empty", "empty_cache",
     "empty_like", "enable_grad", "eye", "float", "float16", "float32", "float64", "from_dlpack", "from_numpy", "full",
-    "full_like",
-    "get_num_threads", "grad", "gradcheck", "half", "inf", "int", "int32", "int64", "is_grad_enabled", "is_tensor",
-    "linspace", "load", "long", "manual_seed", "memory_stats", "nan", "nn", "no_grad", "normal", "ones",
+    "full_like", "get_num_threads", "grad", "gradcheck", "half", "inf", "int", "int32", "int64", "is_grad_enabled",
+    "is_tensor", "linspace", "load", "long", "manual_seed", "memory_stats", "nan", "nn", "no_grad", "normal", "ones",
     "ones_like", "optim", "pi", "profile", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
     "record", "save", "set_grad_enabled", "set_num_threads", "tensor", "tril_indices", "triu_indices", "uint8",
     "uniform", "zeros", "zeros_like",
@@ -94,8 +93,7 @@ __all__ = [
 # By name, the module that holds or is it: all of these take as long to import as the rest.
 _ON_FIRST_USE = {
     "cuda": "cuda", "cudasim": "cudasim", "data": "data", "load": "saving", "nn": "nn", "optim": "optim",
-    "profile": "profiler",
-    "save": "saving",
+    "profile": "profiler", "save": "saving",
 }  # fmt: skip
 
 
