@@ -11,6 +11,8 @@ from .common import FAILED, console, fail, messages
 if TYPE_CHECKING:
     from ..cudasim import Finding, Kernel, Report
 
+_MOSTLY = 0.9  # of the lanes of a warp: a line that they come to together is not worth a word
+
 
 def inspect(
     what: Annotated[str, typer.Argument(metavar="FILE.cu|OP", help="A program of kernels, or an operation.")],
@@ -53,11 +55,15 @@ def _show(report: "Report") -> None:
     for finding in report.findings:
         terminal.print(_finding(finding), soft_wrap=True)
     for kernel in report.kernels:
+        launches = f"{kernel.launches} launch{'es' * (kernel.launches != 1)}"
+        terminal.print(f"[bold]{_plain(kernel.name)}[/], {launches}", soft_wrap=True)
         if kernel.lines:
             table = _costs(kernel)
-            terminal.width = max(terminal.width, terminal.measure(table).minimum)  # a name cut off says nothing
+            terminal.width = max(terminal.width, terminal.measure(table).maximum)  # a figure cut off says nothing
             terminal.print(table)
         for branch in kernel.branches:
+            if branch.lanes > _MOSTLY * branch.lanes_there:
+                continue
             terminal.print(
                 f"  {branch.place}: on average {branch.lanes / branch.times:.1f} of "
                 f"{branch.lanes_there / branch.times:.0f} lanes together  [dim]{_plain(branch.place.text)}[/]",
@@ -95,12 +101,12 @@ def _finding(finding: "Finding") -> str:
 def _costs(kernel: "Kernel") -> Any:
     from rich.table import Table
 
-    table = Table(title=f"{kernel.name}, {kernel.launches} launch{'es' * (kernel.launches != 1)}", title_justify="left")
+    table = Table()
     for name in ("line", "access"):
         table.add_column(name, no_wrap=True)
     for name in ("requests", "lanes each", "moved each", "ideal each", "× ideal"):
-        table.add_column(name, justify="right")
-    table.add_column("source", overflow="ellipsis", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("source", no_wrap=True, overflow="ellipsis", max_width=60)
     for line in kernel.lines:
         unit = "sectors" if line.space == "global" else "wavefronts"
         ratio = line.used / line.ideal

@@ -31,7 +31,9 @@ def inspect(what: str | os.PathLike[str], *, cases: Sequence[int] | None = None,
     """
     path = Path(what)
     if path.suffix not in (".cu", ".cuh", ".cpp", ".cc"):
-        raise ValueError(f"{what} is no .cu file")
+        from .operation import inspect_operation
+
+        return inspect_operation(str(what), cases, seed)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     _refuse_chevrons(path)

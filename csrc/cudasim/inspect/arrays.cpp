@@ -66,6 +66,22 @@ bool Arrays::release(void* pointer) {
   return true;
 }
 
+void Arrays::rename(void* pointer, const char* name, size_t item) {
+  Array* array = find(reinterpret_cast<uintptr_t>(pointer));
+  if (!array) return;
+  array->name = name;
+  array->item = item;
+}
+
+void Arrays::add_host_memory(void* low, size_t bytes, const char* name) {
+  host_.begin = reinterpret_cast<uintptr_t>(low);
+  host_.bytes = bytes;
+  host_.name = name;
+  host_.kind = MemoryKind::managed;
+  host_.preset = true;
+  host_.cells = reserve_cells(bytes);
+}
+
 void Arrays::use_module(const Module& module) {
   shared_.clear();
   variables_.clear();
@@ -128,6 +144,7 @@ Array* Arrays::find(uintptr_t address) {
   if (address - dynamic_.begin < kMaxSharedBytes) return &dynamic_;
   if (address + kBeside - shared_low_ < shared_high_ + 2 * kBeside - shared_low_) return find_shared(address);
   if (address - data_low_ < data_high_ - data_low_) return find_variable(address);
+  if (address - host_.begin < host_.bytes) return &host_;
   return nullptr;
 }
 

@@ -36,8 +36,10 @@ class Arrays {
 
   void* allocate(size_t bytes, const char* name, size_t item, MemoryKind kind);
   bool release(void* pointer);
-  void use_module(const Module& module);         // makes its variables known
-  void set_dynamic(char* memory, size_t bytes);  // of the kernel that is launched
+  void rename(void* pointer, const char* name, size_t item);
+  void add_host_memory(void* low, size_t bytes, const char* name);  // that kernels may use all the same
+  void use_module(const Module& module);                            // makes its variables known
+  void set_dynamic(char* memory, size_t bytes);                     // of the kernel that is launched
   void name_dynamic(const char* name, size_t item) {
     dynamic_.name = name;
     dynamic_.item = item;
@@ -65,7 +67,7 @@ class Arrays {
   uint32_t* page_owner_;  // of each page of the arena, the number of the array that it belongs to or follows
   std::vector<std::unique_ptr<Array>> all_;
   std::vector<Array*> shared_, variables_;  // by address
-  Array dynamic_;
+  Array dynamic_, host_;
   size_t dynamic_cells_ = 0;
   uintptr_t shared_low_ = 0, shared_high_ = 0, data_low_ = 0, data_high_ = 0;
   Pieces shared_pieces_, global_pieces_;
