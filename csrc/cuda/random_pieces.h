@@ -58,7 +58,7 @@ template <class T, int kWords, class F, class... Ins>
 void random_elements(In state, const F& f, Out out, const Ins&... ins) {
   constexpr int N = 16 / sizeof(T), kOperands = 1 + sizeof...(Ins);
   if (out.size() == 0) return;
-  const Strided<kOperands> walk = row_major(out, ins...);
+  const Strided<kOperands> walk = walk_in_order(out, ins...);
   bool in_packs = true;
   for (int op = 0; op < kOperands; ++op) in_packs &= walk.is_dense(op) && is_aligned(walk.base[op], 16);
   enqueue(detail::random_kernel<kWords, T, F, Ins...>, blocks_for(ceil_div(walk.size, N), kThreads), kThreads)(

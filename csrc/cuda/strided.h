@@ -104,7 +104,7 @@ struct Strided {
 
 // The same in row-major order of the first array, wherever that leads in memory: where an element's number counts.
 template <class... Rest>
-Strided<1 + sizeof...(Rest)> row_major(const Array& space, const Rest&... rest) {
+Strided<1 + sizeof...(Rest)> walk_in_order(const Array& space, const Rest&... rest) {
   const Array* const arrays[] = {&space, &rest...};
   return {collapse(arrays, 1 + sizeof...(Rest), true), {itemsize(space.dtype), itemsize(rest.dtype)...}};
 }
