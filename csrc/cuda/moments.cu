@@ -1,131 +1,127 @@
-// var: mean = Σ a / n and Σ (a - mean)² / (n - correction) along the last axis; 4 FLOP for each element, read once.
+// var: mean = Σ a / n and Σ (a - mean)² / (n - correction) along rows; 4 FLOP an element, which is read once.
 //
 // Two passes, because Σ a² - n·mean² cancels: of numbers near 10⁴ with a spread of 1 nothing would be left in float32.
-// A segment of up to 16 elements a thread stays in registers between them. Rows of several segments leave (count, mean,
-// Σ (a - mean)²) for each, which are combined in a fixed tree by the formula of T. F. Chan, G. H. Golub, R. J. LeVeque,
-// "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
+// A row is cut into pieces, short enough for a block to hold one in registers between the passes (rows.h), or, where
+// rows lie side by side, so many that each thread of the device gets one. Each piece leaves its own sum and its squares
+// around its own mean; Σ over pieces of squares + n·(mean of the piece - mean)² is then exact again, by no
+// cancellation.
 #include "kernels/moments.h"
 
-#include <algorithm>
-
-#include "cuda/block_reduce.h"
 #include "cuda/by_dtype.h"
+#include "cuda/rows.h"
 #include "cuda/scratch.h"
-#include "cuda/strided.h"
 
 namespace pe {
 
 namespace {
 
-constexpr int kEach = 16;  // elements that a thread holds
+using namespace cuda;
+
+// What a row is cut into: all pieces but the last have `length` elements.
+struct Pieces {
+  int64_t count, length;
+
+  __device__ int64_t size(int64_t piece, int64_t row_length) const {
+    const int64_t rest = row_length - piece * length;
+    return rest < length ? rest : length;
+  }
+};
 
 template <class T>
 struct Moments {
-  T count, mean, squares;  // squares: Σ (a - mean)²
+  T sum, squares;  // squares: Σ (a - mean)²
 };
 
-struct Combine {
-  template <class T>
-  __device__ Moments<T> operator()(const Moments<T>& a, const Moments<T>& b) const {
-    const T count = a.count + b.count;
-    if (b.count == 0) return a;
-    const T apart = b.mean - a.mean, share = b.count / count;
-    return {count, a.mean + apart * share, a.squares + b.squares + apart * apart * a.count * share};
-  }
-};
-
-// What the kernels write: row r of out and mean, of `length` elements `step` apart in a.
-struct Rows {
-  int64_t count, length, step, segments;
-};
-struct Settings {
-  double divisor;
+template <class T>
+struct Result {
+  Rows<T> variance, mean;
+  T divisor;
   bool root;
+
+  __device__ void put(int64_t row, T average, T squares) const {
+    const T value = squares / divisor;
+    *variance[row] = root ? ::sqrt(value) : value;
+    *mean[row] = average;
+  }
 };
 
-// Over a group of kGroup threads: a warp or the whole block.
-template <int kGroup, class V, class F>
-__device__ V group_reduce(V x, F combine) {
-  if constexpr (kGroup == kWarp)
-    return warp_reduce(x, combine);
-  else
-    return block_reduce<kGroup>(x, combine);
+// Neighbouring rows of threads take the same piece of neighbouring rows. partial[piece, row] where there are several.
+template <class T, class S>
+__global__ void __launch_bounds__(S::kBlock, S::kResident)
+    piece_moments(Rows<const T> x, Pieces pieces, Result<T> result, Moments<T>* partial) {
+  const int64_t last = x.count * pieces.count - 1, g = S::row(), at = g < last ? g : last;
+  const int64_t piece = pieces.count > 1 ? at / x.count : 0, row = at - piece * x.count;
+  const int64_t n = pieces.size(piece, x.length);
+  const Part<T, S> part(x[row] + piece * pieces.length * x.stride, x.stride, n);
+  const T sum = sum_of(part, [](int64_t, T v) { return v; });
+  const T mean = sum / static_cast<T>(n);
+  const T squares = sum_of(part, [=](int64_t, T v) { return (v - mean) * (v - mean); });
+  if (g > last || S::rank() != 0) return;
+  if (pieces.count > 1) {
+    partial[at] = {sum, squares};
+  } else {
+    result.put(row, mean, squares);
+  }
+}
+
+template <class T, class S>
+__global__ void __launch_bounds__(S::kBlock, S::kResident)
+    merge_pieces(const Moments<T>* partial, int64_t rows, int64_t row_length, Pieces pieces, Result<T> result) {
+  const int64_t r = S::row(), row = r < rows ? r : rows - 1;
+  T sum = 0;
+  for (int64_t p = S::rank(); p < pieces.count; p += S::kThreads) sum += partial[p * rows + row].sum;
+  const T mean = combine_all<S>(sum, Plus{}) / static_cast<T>(row_length);
+  T squares = 0;
+  for (int64_t p = S::rank(); p < pieces.count; p += S::kThreads) {
+    const Moments<T> own = partial[p * rows + row];
+    const T n = static_cast<T>(pieces.size(p, row_length)), d = own.sum / n - mean;
+    squares += own.squares + n * d * d;
+  }
+  squares = combine_all<S>(squares, Plus{});
+  if (r < rows && S::rank() == 0) result.put(row, mean, squares);
+}
+
+// Depends on shape and strides alone, and so do the bits of the result.
+template <class T>
+Pieces cut(const Rows<const T>& x, bool side_by_side) {
+  constexpr int64_t kHeld = 32768 / sizeof(T);                             // elements that a block can hold
+  constexpr int64_t kEnough = 32768, kLeastAlone = 64, kMostAlone = 4096;  // rows; elements of a thread; pieces
+  int64_t length = kHeld;
+  if (side_by_side) length = x.count >= kEnough ? x.length : std::max(kLeastAlone, ceil_div(x.length, kMostAlone));
+  return {std::max<int64_t>(1, ceil_div(x.length, std::max<int64_t>(length, 1))), length};
 }
 
 template <class T>
-__device__ void write(const Strided<3>& walk, int64_t row, const Moments<T>& moments, const Settings& settings) {
-  const auto at = walk.offsets(row);
-  const T variance = moments.squares / static_cast<T>(settings.divisor);
-  walk.data<T>(0)[at[0]] = settings.root ? ::sqrt(variance) : variance;
-  walk.data<T>(1)[at[1]] = moments.mean;
-}
-
-// A group takes a segment of a row. `walk` has out, mean and where the rows of a start.
-template <class T, int kGroup>
-__global__ void __launch_bounds__(kThreads)
-    segment_moments(Strided<3> walk, Rows rows, Settings settings, Moments<T>* partial) {
-  const int64_t group = grid_thread() / kGroup, row = group / rows.segments, segment = group % rows.segments;
-  if (row >= rows.count) return;  // a whole warp; blocks there are as many as groups of their size
-  const T* from = walk.data<const T>(2) + walk.offsets(row)[2];
-  const int lane = static_cast<int>(threadIdx.x) % kGroup;
-  const int64_t begin = segment * kGroup * kEach, end = std::min(begin + kGroup * kEach, rows.length);
-  T x[kEach], sum = 0, squares = 0;
-#pragma unroll
-  for (int j = 0; j < kEach; ++j) {
-    const int64_t l = begin + lane + j * kGroup;
-    x[j] = l < end ? from[l * rows.step] : T(0);
-    sum += x[j];
+void var_typed(In a, double correction, bool root, Out out, Out mean) {
+  Rows<const T> x(a);
+  if (x.count == 0) return;
+  const double degrees = std::max(static_cast<double>(x.length) - correction, 0.0);
+  const Result<T> result{Rows<T>::elements(out), Rows<T>::elements(mean), static_cast<T>(degrees), root};
+  const bool side_by_side = x.stride != 1 && x.side_by_side();
+  const Pieces pieces = cut(x, side_by_side);
+  DeviceScratch<Moments<T>> partial(pieces.count > 1 ? x.count * pieces.count : 0);
+  const auto start = [&]<class S>() {
+    enqueue(piece_moments<T, S>, S::blocks(x.count * pieces.count), S::kBlock)(x, pieces, result, partial.data());
+  };
+  if (side_by_side) {
+    start.template operator()<Share<1, 1, 0>>();
+  } else {
+    Rows<const T> piece = x;
+    piece.length = std::min(x.length, pieces.length);
+    by_share(piece, x.in_vectors(), start);
   }
-  const T count = static_cast<T>(end - begin), mean = group_reduce<kGroup>(sum, Plus{}) / count;
-#pragma unroll
-  for (int j = 0; j < kEach; ++j) {
-    const T apart = begin + lane + j * kGroup < end ? x[j] - mean : T(0);
-    squares += apart * apart;
-  }
-  const Moments<T> moments{count, mean, group_reduce<kGroup>(squares, Plus{})};
-  if (lane != 0) return;
-  if (rows.segments == 1)
-    write(walk, row, moments, settings);
-  else
-    partial[group] = moments;
-}
-
-// A block takes the segments of a row: of those of one thread neighbours are combined first.
-template <class T>
-__global__ void __launch_bounds__(kThreads)
-    combine_segments(Strided<3> walk, Rows rows, Settings settings, const Moments<T>* partial) {
-  const Moments<T>* of_row = partial + blockIdx.x * rows.segments;
-  Moments<T> moments{0, 0, 0};
-  for (int64_t i = threadIdx.x; i < rows.segments; i += kThreads) moments = Combine{}(of_row[i], moments);
-  moments = block_reduce<kThreads>(moments, Combine{});
-  if (threadIdx.x == 0) write(walk, blockIdx.x, moments, settings);
-}
-
-template <class T>
-void var_typed(In a, const Settings& settings, Out out, Out mean) {
-  if (out.size() == 0) return;
-  Array starts = a;
-  --starts.ndim;
-  const Strided<3> walk(out, mean, starts);
-  Rows rows{walk.size, a.shape[starts.ndim], a.strides[starts.ndim], 1};
-  if (rows.length <= kWarp * kEach) {
-    const int64_t blocks = ceil_div(rows.count, kThreads / kWarp);
-    return enqueue(segment_moments<T, kWarp>, static_cast<unsigned>(blocks), kThreads)(walk, rows, settings, nullptr);
-  }
-  rows.segments = ceil_div(rows.length, kThreads * kEach);
-  DeviceScratch<Moments<T>> partial(rows.segments == 1 ? 0 : rows.count * rows.segments);
-  enqueue(segment_moments<T, kThreads>, static_cast<unsigned>(rows.count * rows.segments), kThreads)(
-      walk, rows, settings, partial.data());
-  if (rows.segments == 1) return;
-  enqueue(combine_segments<T>, static_cast<unsigned>(rows.count), kThreads)(walk, rows, settings, partial.data());
+  if (pieces.count == 1) return;
+  const auto merge = [&]<class S>() {
+    enqueue(merge_pieces<T, S>, S::blocks(x.count), S::kBlock)(partial.data(), x.count, x.length, pieces, result);
+  };
+  pieces.count <= kThreads ? merge.template operator()<Share<kWarp, 1, 0>>()
+                           : merge.template operator()<Share<kThreads, 1, 0>>();
 }
 
 }  // namespace
 
 void var(In a, double correction, bool root, Out out, Out mean) {
-  const auto n = static_cast<double>(a.shape[a.ndim - 1]);
-  const Settings settings{std::max(n - correction, 0.0), root};
-  by_float("var", a.dtype, [&](auto type) { var_typed<TypeOf<decltype(type)>>(a, settings, out, mean); });
+  by_float("var", a.dtype, [&](auto type) { var_typed<TypeOf<decltype(type)>>(a, correction, root, out, mean); });
 }
 
 }  // namespace pe
