@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ..backend import Array
 from ..tensor import Tensor
 from .gradients import grad
 
@@ -45,20 +46,22 @@ def gradcheck(
     gradients = grad(outputs, tracked, given)
     # the outputs themselves are rounded, and the division by 2ε magnifies that
     rounding = (
-        np.finfo(np.float64).eps / eps * sum(float(np.abs(u * o.data).sum()) for u, o in zip(ups, outputs, strict=True))
+        np.finfo(np.float64).eps
+        / eps
+        * sum(float(np.abs(u * _host(o)).sum()) for u, o in zip(ups, outputs, strict=True))
     )
     # every input on its own, so that a failure names it
     for index, (leaf, gradient) in enumerate(zip(tracked, gradients, strict=True)):
         direction = rng.standard_normal(leaf.shape)
-        at = leaf.data.copy()
+        at = _host(leaf).copy()
         values = []
         for sign in (1.0, -1.0):
-            leaf.data[...] = at + sign * eps * direction
+            leaf.data[...] = leaf.device.memory.at(at + sign * eps * direction)
             moved = _as_list(function(*inputs))
-            values.append(sum(float((u * o.data).sum()) for u, o in zip(ups, moved, strict=True)))
-        leaf.data[...] = at
+            values.append(sum(float((u * _host(o)).sum()) for u, o in zip(ups, moved, strict=True)))
+        leaf.data[...] = leaf.device.memory.at(at)
         numeric = (values[0] - values[1]) / (2 * eps)
-        analytic = 0.0 if gradient is None else float((gradient.data * direction).sum())
+        analytic = 0.0 if gradient is None else float((_host(gradient) * direction).sum())
         if not abs(analytic - numeric) <= atol + rounding + rtol * abs(numeric):
             if not raise_exception:
                 return False
@@ -67,6 +70,10 @@ def gradcheck(
                 f"{analytic:.9g}, finite differences {numeric:.9g}"
             )
     return True
+
+
+def _host(tensor: Tensor) -> Array:
+    return tensor.device.memory.get(tensor.data)
 
 
 def _as_list(outputs: Tensor | Sequence[Tensor]) -> list[Tensor]:
