@@ -49,7 +49,6 @@ class GpuArray:
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`")
 
     data = property(lambda self: Pointer(self.host))
-    shape = property(lambda self: self.host.shape)
     strides = property(lambda self: self.host.strides)
     dtype = property(lambda self: self.host.dtype)
     ndim = property(lambda self: self.host.ndim)
@@ -85,6 +84,20 @@ class GpuArray:
     def __dlpack_device__(self) -> tuple[int, int]:
         return 2, 0
 
+    @property
+    def shape(self) -> Any:
+        return self.host.shape
+
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        try:
+            self.host = self.host.reshape(shape, copy=False)
+        except ValueError:
+            raise AttributeError("incompatible shape") from None
+
+    def view(self) -> "GpuArray":
+        return self._view(self.host)
+
     def transpose(self, axes: Any) -> "GpuArray":
         return self._view(self.host.transpose(axes))
 
@@ -118,6 +131,7 @@ def cupy_module() -> Any:
 
         def synchronize(self) -> None: ...
 
+    stream = types.SimpleNamespace(ptr=0, synchronize=lambda: None)
     runtime = types.SimpleNamespace(getDeviceCount=lambda: 1, memGetInfo=lambda: (1 << 30, 1 << 31))
     pool = types.SimpleNamespace(used_bytes=lambda: 512, free_bytes=lambda: 1024)
     return types.SimpleNamespace(
@@ -130,7 +144,12 @@ def cupy_module() -> Any:
         ascontiguousarray=lambda a, dtype: over(np.ascontiguousarray(a.host, dtype)),
         nonzero=lambda a: tuple(map(over, np.nonzero(a.host))),
         get_default_memory_pool=lambda: pool,
-        cuda=types.SimpleNamespace(runtime=runtime, Event=Event, get_elapsed_time=lambda start, end: 1.5),
+        cuda=types.SimpleNamespace(
+            runtime=runtime,
+            Event=Event,
+            get_elapsed_time=lambda start, end: 1.5,
+            get_current_stream=lambda: stream,
+        ),
     )
 
 

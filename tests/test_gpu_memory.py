@@ -92,6 +92,19 @@ def test_views_and_indices(gpu) -> None:
     on_both(compute)
 
 
+def test_gradients_that_are_views_are_not_added_to(gpu) -> None:
+    def compute(device):
+        x = pe.ones(2, 3, 4, device=device, requires_grad=True)
+        w = pe.tensor(np.arange(24.0, dtype=np.float32).reshape(4, 6), device=device)
+        y = x.permute(2, 0, 1).reshape(4, 6)
+        upstream = w.transpose(0, 1).reshape(4, 6) * 1.0
+        y.backward(upstream)
+        (x.transpose(0, 1)[:, :, 1:3].reshape(3, 4) * 2.0).sum().backward()
+        return [x.grad.numpy(), upstream.numpy(), w.numpy()]
+
+    on_both(compute)
+
+
 def test_random_numbers(gpu) -> None:
     def compute(device):
         drawn = pe.rand(5, device=device, generator=pe.Generator(3))
