@@ -57,7 +57,7 @@ Array images_from(In a, int64_t first, int64_t count) {
   return some;
 }
 
-Array row_major(In a, void* data) {
+Array packed_rows(In a, void* data) {
   Array copy = a;
   copy.data = data;
   int64_t stride = 1;
@@ -160,7 +160,7 @@ void backward_weight(In grad, In a, const Geometry& g, Out out) {
   const int64_t results = grad.shape[2] * grad.shape[3];
   if (grad.shape[0] * results < kMost) return sum_weights<T>(grad, a, g, out);
   DeviceScratch<T> memory(out.size());
-  Array more = row_major(out, memory.data());
+  Array more = packed_rows(out, memory.data());
   for_runs_of_images(grad.shape[0], results, [&](int64_t first, int64_t count) {
     sum_weights<T>(images_from(grad, first, count), images_from(a, first, count), g, first == 0 ? out : more);
     if (first > 0) add(out, more, out);

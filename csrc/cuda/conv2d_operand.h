@@ -60,8 +60,8 @@ class Gathered<T, kAlongK, Rows, Steps>::Loader {
     }
   }
 
-  // The next BK steps, of which `steps` exist, into registers; a barrier comes between two calls.
-  __device__ void fetch(int steps) {
+  // The next BK steps, of which so many exist, into registers; a barrier comes between two calls.
+  __device__ void fetch(int existing) {
     const Place* shared = table_;
     if constexpr (kAlongK) {
       own_ = from_.steps(static_cast<uint32_t>(k_ + along()));
@@ -72,7 +72,7 @@ class Gathered<T, kAlongK, Rows, Steps>::Loader {
     }
 #pragma unroll
     for (int piece = 0; piece < kPieces; ++piece)
-      held_[piece] = step(piece) < steps ? from_.at(own_, shared[across(piece)]) : T(0);
+      held_[piece] = step(piece) < existing ? from_.at(own_, shared[across(piece)]) : T(0);
     k_ += BK;
   }
 

@@ -13,11 +13,11 @@ namespace pe {
 struct Windows {
   int64_t in, out, kernel, stride, padding, dilation;
 
-  int64_t start(int64_t o) const { return o * stride - padding; }
-  int64_t extent() const { return (kernel - 1) * dilation + 1; }
+  constexpr int64_t start(int64_t o) const { return o * stride - padding; }
+  constexpr int64_t extent() const { return (kernel - 1) * dilation + 1; }
   // The positions of window o that lie on the axis: from first(o), which may equal last(o), up to last(o).
-  int64_t first(int64_t o) const { return start(o) >= 0 ? 0 : (-start(o) + dilation - 1) / dilation; }
-  int64_t last(int64_t o) const {
+  constexpr int64_t first(int64_t o) const { return start(o) >= 0 ? 0 : (-start(o) + dilation - 1) / dilation; }
+  constexpr int64_t last(int64_t o) const {
     const int64_t room = in - start(o);
     return std::max(first(o), std::min(kernel, room <= 0 ? 0 : (room + dilation - 1) / dilation));
   }
