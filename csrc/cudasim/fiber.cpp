@@ -5,12 +5,7 @@
 #include <cstdint>
 #include <new>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
-#define __SANITIZE_ADDRESS__
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CUDASIM_ADDRESS_SANITIZER
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -21,9 +16,6 @@ namespace cudasim {
 #define CUDASIM_STRING_(x) #x
 #define CUDASIM_STRING(x) CUDASIM_STRING_(x)
 #define CUDASIM_SYMBOL CUDASIM_STRING(__USER_LABEL_PREFIX__) "cudasim_switch"
-
-// Pushes the preserved registers, stores the stack pointer in *save, takes `load` for it, and pops.
-extern "C" __attribute__((visibility("hidden"))) void cudasim_switch(void** save, void* load);
 
 #if defined(__x86_64__)
 
@@ -98,32 +90,28 @@ static void* first_frame(void* top, void (*entry)()) {
 
 #endif  // CUDASIM_UCONTEXT
 
-void Fiber::prepare(void* stack_low, void* stack_top, void (*entry)()) {
-  stack_low_ = stack_low;
-  stack_bytes_ = static_cast<size_t>(static_cast<char*>(stack_top) - static_cast<char*>(stack_low));
+void Fiber::prepare([[maybe_unused]] void* stack_low, void* stack_top, void (*entry)()) {
+  [[maybe_unused]] const auto bytes =
+      static_cast<size_t>(static_cast<char*>(stack_top) - static_cast<char*>(stack_low));
 #ifdef CUDASIM_UCONTEXT
   getcontext(&context_);
   context_.uc_stack.ss_sp = stack_low;
-  context_.uc_stack.ss_size = stack_bytes_;
+  context_.uc_stack.ss_size = bytes;
   context_.uc_link = nullptr;
   makecontext(&context_, entry, 0);
 #else
   stack_pointer_ = first_frame(stack_top, entry);
 #endif
+#ifdef CUDASIM_ADDRESS_SANITIZER
+  stack_low_ = stack_low;
+  stack_bytes_ = bytes;
   fake_stack_ = nullptr;
+#endif
 }
 
-void Fiber::switch_to(Fiber& next) {
-  announce_leaving(false, next);
-  exchange_registers(next);
-  announce_arrival();
-}
+#ifdef CUDASIM_ADDRESS_SANITIZER
 
-void Fiber::leave_for(Fiber& next) {
-  announce_leaving(true, next);
-  exchange_registers(next);
-  __builtin_unreachable();
-}
+static __thread Fiber* left;
 
 void Fiber::succeed(const Fiber& ended) {
   stack_low_ = ended.stack_low_;
@@ -131,31 +119,12 @@ void Fiber::succeed(const Fiber& ended) {
   fake_stack_ = ended.fake_stack_;
 }
 
-void Fiber::begin() { announce_arrival(); }
-
-void Fiber::exchange_registers(Fiber& next) {
-#ifdef CUDASIM_UCONTEXT
-  swapcontext(&context_, &next.context_);
-#else
-  cudasim_switch(&stack_pointer_, next.stack_pointer_);
-#endif
-}
-
-#ifdef __SANITIZE_ADDRESS__
-
-static __thread Fiber* left;
-
 void Fiber::announce_leaving(bool for_ever, const Fiber& next) {
   left = this;
   __sanitizer_start_switch_fiber(for_ever ? nullptr : &fake_stack_, next.stack_low_, next.stack_bytes_);
 }
 
 void Fiber::announce_arrival() { __sanitizer_finish_switch_fiber(fake_stack_, &left->stack_low_, &left->stack_bytes_); }
-
-#else
-
-void Fiber::announce_leaving(bool, const Fiber&) {}
-void Fiber::announce_arrival() {}
 
 #endif
 

@@ -31,6 +31,23 @@ Multiprocessor::Multiprocessor() : stacks(kMaxThreads), shared_memory_(new char[
   dynamic_shared = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(shared_memory_.get()) + 255) & ~uintptr_t{255});
 }
 
+// The warp that is running goes first: what its lanes work on is in the cache.
+inline __attribute__((always_inline)) Thread* Multiprocessor::choose() {
+  if (!warps_ready) return nullptr;
+  unsigned w = current.thread ? current.thread->warp : 0, lane;
+  if (schedule_seed) {
+    w = random_member(warps_ready, random_);
+    lane = random_member(warps[w].ready, random_);
+  } else {
+    if (!(warps_ready & bit(w))) w = next_after(warps_ready, w);
+    lane = current.thread ? next_after(warps[w].ready, current.thread->lane) : 0;
+  }
+  Warp& warp = warps[w];
+  warp.ready &= ~bit(lane);
+  if (!warp.ready) warps_ready &= ~bit(w);
+  return &threads[w * kWarpThreads + lane];
+}
+
 void Multiprocessor::run_block(const Launch& launch, size_t block) {
   set_shape(launch);
   place.index = {static_cast<unsigned>(block % launch.grid.x),
@@ -107,23 +124,6 @@ void Multiprocessor::fiber_main() {
     processor.free_stacks_[processor.free_count_++] = stack;
     fiber.leave_for(other);
   }
-}
-
-// The warp that is running goes first: what its lanes work on is in the cache.
-Thread* Multiprocessor::choose() {
-  if (!warps_ready) return nullptr;
-  unsigned w = current.thread ? current.thread->warp : 0, lane;
-  if (schedule_seed) {
-    w = random_member(warps_ready, random_);
-    lane = random_member(warps[w].ready, random_);
-  } else {
-    if (!(warps_ready & bit(w))) w = next_after(warps_ready, w);
-    lane = current.thread ? next_after(warps[w].ready, current.thread->lane) : 0;
-  }
-  Warp& warp = warps[w];
-  warp.ready &= ~bit(lane);
-  if (!warp.ready) warps_ready &= ~bit(w);
-  return &threads[w * kWarpThreads + lane];
 }
 
 void Multiprocessor::give_stack(Thread& thread) {

@@ -59,7 +59,8 @@ def _show(report: "Report") -> None:
         terminal.print(f"[bold]{_plain(kernel.name)}[/], {launches}", soft_wrap=True)
         if kernel.lines:
             table = _costs(kernel)
-            terminal.width = max(terminal.width, terminal.measure(table).maximum)  # a figure cut off says nothing
+            wide = terminal.options.update(max_width=1000)
+            terminal.width = max(terminal.width, terminal.measure(table, options=wide).maximum)  # no figure is cut off
             terminal.print(table)
         for branch in kernel.branches:
             if branch.lanes > _MOSTLY * branch.lanes_there:
