@@ -2,10 +2,11 @@
 // share.
 //
 // An item is an unsigned integer that orders as the element does, and its position; no two items are equal, so that any
-// correct algorithm gives the one stable order. A block sorts kTile items by a bitonic network (K. Batcher, 1968) in
-// shared memory: one tile of a long line, or several short lines at once. Longer runs are merged pairwise: a block
-// makes kTile items of the result, finds by bisection which items of the two runs these are, and each item's place
-// among them in the same way. Where only the first k items are wanted, no run keeps more.
+// correct algorithm gives the one stable order. Runs in order are merged pairwise: an item's place is its number in its
+// own run and, found by bisection, the number of items in the other run before it. A block does so in shared memory
+// with kTile items, one tile of a long line or several short lines at once, and then with kTile items of the result of
+// two longer runs, having found by bisection which ones these are. Where only the first k items are wanted, no run
+// keeps more.
 #pragma once
 
 #include <bit>
@@ -58,29 +59,46 @@ struct alignas(16) WideItem {
 
 inline constexpr int kTile = 1024;  // items that a block sorts or merges at once
 
-// The items of `size` (a power of 2) neighbours each in order, for all kTile items of a block.
+// How many of `n` items in order, a power of 2, come before `item`; or are equal to it, if those are to come first too.
+template <class Item>
+__device__ int count_of_run(const Item* items, int n, Item item, bool or_equal) {
+  const auto precedes = [&](Item other) { return or_equal ? !item.before(other) : other.before(item); };
+  int count = 0;
+  for (int step = n / 2; step > 0; step /= 2)
+    if (precedes(items[count + step - 1])) count += step;
+  return count + precedes(items[count]);
+}
+
+// The items of `size` (a power of 2) neighbours each in order, for all kTile items of a block. Runs of 1, 2, 4, … items
+// are merged: an item's place is its number in its own run and the number of items in the other run before it.
 template <class Item>
 __device__ void sort_tile(Item* items, int size) {
+  constexpr int kEach = kTile / kThreads;
   __syncthreads();
-  for (int run = 2; run <= size; run *= 2)
-    for (int distance = run / 2; distance > 0; distance /= 2) {
-      for (int pair = static_cast<int>(threadIdx.x); pair < kTile / 2; pair += kThreads) {
-        const int low = 2 * pair - pair % distance, high = low + distance;
-        const bool falling = (low & run) != 0 && run < size;  // runs alternate, so that two of them are bitonic
-        const Item a = items[low], b = items[high];
-        if (b.before(a) != falling) {
-          items[low] = b;
-          items[high] = a;
-        }
-      }
-      // The 32 pairs of a warp are 64 neighbours at any distance up to 32, which no other warp touches.
-      const int next = distance > 1 ? distance / 2 : run;
-      if (distance > kWarp || next > kWarp) {
-        __syncthreads();
-      } else {
-        __syncwarp();
-      }
+  for (int run = 1; run < size; run *= 2) {
+    Item own[kEach];
+    int place[kEach];
+#pragma unroll
+    for (int j = 0; j < kEach; ++j) {
+      const int slot = static_cast<int>(threadIdx.x) + j * kThreads, first = slot & -run, pair = slot & (-2 * run);
+      own[j] = items[slot];
+      // what fills up a tile is equal: of the first run before that of the second
+      place[j] = pair + slot - first + count_of_run(items + (first ^ run), run, own[j], first != pair);
     }
+    // 2 · run items of at most 32 belong to one warp
+    if (2 * run <= kWarp) {
+      __syncwarp();
+    } else {
+      __syncthreads();
+    }
+#pragma unroll
+    for (int j = 0; j < kEach; ++j) items[place[j]] = own[j];
+    if (2 * run < kWarp) {
+      __syncwarp();
+    } else {
+      __syncthreads();
+    }
+  }
   __syncthreads();
 }
 
@@ -122,6 +140,7 @@ template <class Item>
 __global__ void __launch_bounds__(kThreads)
     merge_runs(const Item* from, Item* to, int64_t runs, int64_t length, int64_t kept) {
   __shared__ Item items[kTile];
+  __shared__ int64_t borders[2];
   const int64_t pieces = ceil_div(kept, kTile), after = (runs + 1) / 2;
   const int64_t pair = blockIdx.x / pieces, begin = (blockIdx.x - pair * pieces) * kTile;
   const int64_t line = pair / after, first = 2 * (pair - line * after);
@@ -133,7 +152,10 @@ __global__ void __launch_bounds__(kThreads)
     return;
   }
   const Item* b = a + length;
-  const int64_t a_begin = split(a, b, length, begin), a_end = split(a, b, length, end);
+  if (threadIdx.x == 0) borders[0] = split(a, b, length, begin);
+  if (threadIdx.x == kWarp) borders[1] = split(a, b, length, end);
+  __syncthreads();
+  const int64_t a_begin = borders[0], a_end = borders[1];
   const int from_a = static_cast<int>(a_end - a_begin), all = static_cast<int>(end - begin);
   const int64_t b_begin = begin - a_begin;
   for (int i = static_cast<int>(threadIdx.x); i < all; i += kThreads)
