@@ -65,7 +65,7 @@ struct Plus {
 struct Greater {
   template <class T>
   __device__ T operator()(T x, T y) const {
-    return (x > y) | (x != x) ? x : y;
+    return x > y || x != x ? x : y;
   }
 };
 

@@ -20,14 +20,14 @@ struct Where {
 struct Maximum {
   template <class T>
   __device__ T operator()(T a, T b) const {
-    return (a < b) | (b != b) ? b : a;
+    return a < b || b != b ? b : a;
   }
 };
 
 struct Minimum {
   template <class T>
   __device__ T operator()(T a, T b) const {
-    return (a > b) | (b != b) ? b : a;
+    return a > b || b != b ? b : a;
   }
 };
 

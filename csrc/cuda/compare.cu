@@ -66,27 +66,27 @@ struct IsFinite {
 };
 
 // What a byte of a bool means, and the bits of an integer as they are.
-__device__ inline bool truth(uint8_t a) { return a != 0; }
+__device__ inline uint8_t truth(uint8_t a) { return a != 0; }
 __device__ inline uint64_t truth(uint64_t a) { return a; }
 
 struct And {
   template <class T>
-  __device__ auto operator()(T a, T b) const {
-    return static_cast<decltype(truth(a))>(truth(a) & truth(b));
+  __device__ T operator()(T a, T b) const {
+    return static_cast<T>(truth(a) & truth(b));
   }
 };
 
 struct Or {
   template <class T>
-  __device__ auto operator()(T a, T b) const {
-    return static_cast<decltype(truth(a))>(truth(a) | truth(b));
+  __device__ T operator()(T a, T b) const {
+    return static_cast<T>(truth(a) | truth(b));
   }
 };
 
 struct Xor {
   template <class T>
-  __device__ auto operator()(T a, T b) const {
-    return static_cast<decltype(truth(a))>(truth(a) ^ truth(b));
+  __device__ T operator()(T a, T b) const {
+    return static_cast<T>(truth(a) ^ truth(b));
   }
 };
 
