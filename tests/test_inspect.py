@@ -163,3 +163,34 @@ def test_the_simulator_runs_what_cuda_promises(tmp_path: Path) -> None:
     toolchain.run([*options, "-o", program, csrc / "cudasim" / "alone.cpp", "-x", "c++", CORPUS / "runtime.cu"])
     done = subprocess.run([program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_page_on_cudasim_tells_what_happens(tmp_path: Path) -> None:
+    """docs/cudasim.md, followed to the letter: a race is named, mended, another one is left, mended, nothing found."""
+    page = (Path(__file__).parent.parent / "docs" / "cudasim.md").read_text()
+    source = tmp_path / "smooth.cu"
+
+    def inspected(text: str) -> set[tuple[str, frozenset[int]]]:
+        source.write_text(text)
+        found = pe.cudasim.inspect(source).findings
+        return {(f.array, frozenset(d.place.line for d in f.deeds if d.place)) for f in found if f.fault == "race"}
+
+    (first,) = re.findall(r"```cuda\n(.*?)```", page, re.DOTALL)
+    assert ("tile", frozenset({9, 12})) in inspected(first)
+    lines = first.splitlines(keepends=True)
+    second = "".join([*lines[:11], "  __syncthreads();\n", *lines[11:]])
+    assert inspected(second) == {("x", frozenset({10, 13})), ("x", frozenset({11, 13}))}
+    changes = {
+        "smooth(float* x, int n)": "smooth(const float* x, float* y, int n)",
+        "if (i < n) x[i] =": "if (i < n) y[i] =",
+        "float* x = nullptr;": "float *x = nullptr, *y = nullptr;",
+        "  cudaMalloc(&x, ": "  cudaMalloc(&y, n * sizeof(float));\n  cudaMalloc(&x, ",
+        "(x, n);": "(x, y, n);",
+        "cudaMemcpy(host.data(), x,": "cudaMemcpy(host.data(), y,",
+    }
+    third = second
+    for old, new in changes.items():
+        assert old in third
+        third = third.replace(old, new)
+    source.write_text(third)
+    assert not pe.cudasim.inspect(source).findings

@@ -53,7 +53,8 @@ def run_inspected(command: list[str], seed: int) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "report.json"
         environment = os.environ | {"CUDASIM_REPORT": str(written), "CUDASIM_SEED": str(seed)}
-        done = subprocess.run(command, env=environment)  # noqa: S603
+        stderr = 2  # where the program's own output goes: standard output may be for the report
+        done = subprocess.run(command, env=environment, stdout=stderr)  # noqa: S603
         if not written.exists():
             raise RuntimeError(f"{Path(command[0]).name} ended with {done.returncode} before it could report")
         return report_from(json.loads(written.read_text()))

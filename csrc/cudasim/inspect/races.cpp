@@ -130,14 +130,15 @@ void Races::settle(ThreadState& state) {
     report(pending.earlier, true, pending.mine, true, array, pending.address, pending.size);
 }
 
-static const char* hint_for(const Access& a, const Access& b, bool in_shared) {
+static const char* hint_for(const Access& a, const Access& b, bool in_shared, bool one_warp) {
   if (a.atomic != b.atomic)
     return "one of the two is atomic, the other is not: make both atomic, or put a barrier between them";
   if (a.block != b.block)
     return "blocks of a launch are never ordered: use an atomic operation, give each block elements of its own, or "
            "leave the second part to another launch";
   if (a.thread / kWarpThreads == b.thread / kWarpThreads)
-    return "lanes of a warp run on their own: put __syncwarp() or __syncthreads() between the two lines";
+    return one_warp ? "lanes of a warp are not in step by themselves: put __syncwarp() between the two lines"
+                    : "put __syncthreads() between the two lines; where all of it happens within a warp, __syncwarp()";
   return in_shared ? "put __syncthreads() between the two lines, on every way from one to the other, round a loop too"
                    : "put __syncthreads() between the two lines, or let each thread write elements of its own";
 }
@@ -155,7 +156,7 @@ void Races::report(const Access& earlier, bool earlier_writes, const Access& min
       Fault::race, both + element + (shared ? " in shared memory" : " in global memory") + ", and nothing orders them",
       {{verb(earlier_writes, earlier.atomic), earlier.pc, earlier.block, earlier.thread},
        {verb(mine_writes, mine.atomic), mine.pc, mine.block, mine.thread}},
-      hint_for(earlier, mine, shared));
+      hint_for(earlier, mine, shared, context_.processor->warp_count == 1));
   finding.array = array.name;
   finding.index = element_index(array, address, size);
 }
