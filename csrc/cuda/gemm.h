@@ -151,9 +151,9 @@ template <class Tile, class Problem>
 void multiply_with(const Problem& problem) {
   using Accumulate = typename Problem::Accumulate;
   constexpr int64_t kMostBlocks = (int64_t{1} << 31) - 1;  // of a launch
-  constexpr int64_t kShared =
-      2 * Tile::BK *
-      (kPitch<typename Problem::T, Tile::BM> + kPitch<typename Problem::T, Tile::BN>)*sizeof(typename Problem::T);
+  using T = typename Problem::T;
+  constexpr int kWidth = kPitch<T, Tile::BM> + kPitch<T, Tile::BN>;
+  constexpr int64_t kShared = 2 * Tile::BK * kWidth * sizeof(T);
   static_assert(kShared <= 48 * 1024);
   const auto launch_all = [&](Cut cut, Accumulate* partial) {
     const int64_t blocks = cut.blocks(problem.items);
@@ -192,7 +192,10 @@ void multiply(const Problem& problem) {
   if (problem.m == 0 || problem.n == 0 || problem.items == 0) return;
   const int64_t large = ceil_div(problem.m, Large::BM) * ceil_div(problem.n, Large::BN) * problem.items;
   const bool filled = problem.m > Large::BM / 2 && problem.n > Large::BN / 2;
-  large >= kFewBlocks&& filled ? multiply_with<Large>(problem) : multiply_with<Small>(problem);
+  if (filled && large >= kFewBlocks)
+    multiply_with<Large>(problem);
+  else
+    multiply_with<Small>(problem);
 }
 
 }  // namespace pe::gemm

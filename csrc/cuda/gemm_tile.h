@@ -61,11 +61,17 @@ class ScalarSums {
   static constexpr int kSlabs = Tile::TM / kRun, kSlabRows = Tile::BM / kSlabs;
   __device__ void put_slab(int slab, Accumulate* shared) const {
 #pragma unroll
-    for (int i = 0; i < kRun; ++i)
+    for (int i = 0; i < kRun; ++i) {
+      Accumulate* const to =
+          shared + (row_ / Tile::WM * kWarpRows + row_ % Tile::WM + i) * kPitch<Accumulate, Tile::BN>;
 #pragma unroll
-      for (int j = 0; j < Tile::TN; ++j)
-        shared[(row_ / Tile::WM * kWarpRows + row_ % Tile::WM + i) * kPitch<Accumulate, Tile::BN> + column(j)] =
-            sums_[slab * kRun + i][j];
+      for (int j = 0; j < Tile::TN; j += kRun) {
+        Pack<Accumulate, kRun> pack;
+#pragma unroll
+        for (int r = 0; r < kRun; ++r) pack.values[r] = sums_[slab * kRun + i][j + r];
+        store_pack(to + column(j), pack);
+      }
+    }
   }
   // Which row of the tile row r of a slab is.
   __device__ static int slab_row(int slab, int r) {
