@@ -10,6 +10,7 @@
 
 #include "bindings/outputs.h"
 #include "bindings/slots.h"
+#include "core/core_api.h"
 #include "kernels.h"
 #include "roof.h"
 
