@@ -25,14 +25,11 @@ endforeach()
 
 # check_cudasim runs every kernel of csrc/cuda on the CPU. check_cuda is linked only, to find a forgotten kernel where
 # there is no GPU either: its checks hand kernels the host's memory.
-list(TRANSFORM CUDA_FAMILIES REPLACE "(.+)" "csrc/check/\\1.cpp" OUTPUT_VARIABLE DEVICE_CHECK_SOURCES)
-list(APPEND DEVICE_CHECK_SOURCES csrc/check/main.cpp csrc/check/tensor.cpp)
 if(BUILDS_CUDASIM)
   add_subdirectory(csrc/cudasim)
 endif()
 if(BUILDS_CUDA)
-  pyengine_program(check_cuda "${CUDA_FLAGS}" ${DEVICE_CHECK_SOURCES} ${CUDA_SOURCES} ${RULE_SOURCES})
-  target_compile_definitions(check_cuda PRIVATE ${CUDA_DEFINITIONS})
+  pyengine_program(check_cuda "${CUDA_FLAGS}" ${CHECK_SOURCES} ${CUDA_SOURCES} ${RULE_SOURCES})
   target_link_options(check_cuda PRIVATE -Wl,--no-undefined)
   target_link_libraries(check_cuda PRIVATE CUDA::cudart_static)
 endif()

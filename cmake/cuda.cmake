@@ -8,15 +8,8 @@ if(NOT PYENGINE_CUDA MATCHES "^(AUTO|ON|OFF)$")
   message(FATAL_ERROR "PYENGINE_CUDA is ${PYENGINE_CUDA}; it must be AUTO, ON or OFF")
 endif()
 
-# Families whose kernels are not written yet: left out of the backend's table.
-set(CUDA_FAMILIES_MISSING
-)
-set(CUDA_FAMILIES ${FAMILIES})
-list(REMOVE_ITEM CUDA_FAMILIES ${CUDA_FAMILIES_MISSING})
-list(TRANSFORM CUDA_FAMILIES REPLACE "(.+)" "csrc/cuda/\\1.cu" OUTPUT_VARIABLE CUDA_SOURCES)
+list(TRANSFORM FAMILIES REPLACE "(.+)" "csrc/cuda/\\1.cu" OUTPUT_VARIABLE CUDA_SOURCES)
 list(APPEND CUDA_SOURCES csrc/cuda/device.cu csrc/cuda/roof.cu)
-string(TOUPPER "${CUDA_FAMILIES_MISSING}" CUDA_DEFINITIONS)
-list(TRANSFORM CUDA_DEFINITIONS PREPEND PE_WITHOUT_)
 
 pyengine_wants(cudasim)
 set(BUILDS_CUDASIM ${wanted})

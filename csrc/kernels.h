@@ -45,105 +45,39 @@ namespace pe {
 
 template <class Visitor>
 void for_each_kernel(Visitor&& visit) {
-#ifndef PE_WITHOUT_ELEMENTWISE
   for_each_elementwise_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_ACTIVATIONS
   for_each_activations_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_COPY
   for_each_copy_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_REDUCE
   for_each_reduce_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_EXTREMUM
   for_each_extremum_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_CUMSUM
   for_each_cumsum_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_MOMENTS
   for_each_moments_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_MATMUL
   for_each_matmul_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_CONV2D
   for_each_conv2d_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_SOFTMAX
   for_each_softmax_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_LOG_SOFTMAX
   for_each_log_softmax_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_CROSS_ENTROPY
   for_each_cross_entropy_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_CROSS_ENTROPY_ROWS
   for_each_cross_entropy_rows_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_LOSSES
   for_each_losses_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_LAYER_NORM
   for_each_layer_norm_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_MAX_POOL
   for_each_max_pool_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_AVG_POOL
   for_each_avg_pool_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_BATCH_NORM
   for_each_batch_norm_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_UPSAMPLE
   for_each_upsample_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_RANDOM
   for_each_random_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_SGD
   for_each_sgd_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_ADAM
   for_each_adam_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_RMSPROP
   for_each_rmsprop_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_CLIP
   for_each_clip_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_INDEX
   for_each_index_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_JOIN
   for_each_join_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_SORT
   for_each_sort_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_DROPOUT
   for_each_dropout_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_UNARY
   for_each_unary_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_COMPARE
   for_each_compare_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_CHOOSE
   for_each_choose_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_POWER
   for_each_power_kernel(visit);
-#endif
-#ifndef PE_WITHOUT_QUOTIENT
   for_each_quotient_kernel(visit);
-#endif
 }
 
 }  // namespace pe
