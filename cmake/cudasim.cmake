@@ -2,8 +2,8 @@
 # csrc/core takes spread_serial.cpp in place of spread_pool.cpp.
 set(CUDASIM_SOURCES csrc/cudasim/fiber.cpp csrc/cudasim/host.cpp csrc/cudasim/launch.cpp csrc/cudasim/scheduler.cpp
     csrc/cudasim/spread_pool.cpp)
-# A .cu file for the C++ compiler. Kernels are full of #pragma unroll, which only clang knows.
-set(CUDASIM_KERNEL_FLAGS -x c++ -Wno-unknown-pragmas)
+# A .cu file for the C++ compiler. Kernels are full of #pragma unroll, which only clang knows, and read floats as float4.
+set(CUDASIM_KERNEL_FLAGS -x c++ -Wno-unknown-pragmas -fno-strict-aliasing)
 # The sources that `pyengine inspect` compiles on the user's machine.
 if(NOT PYENGINE_CHECK)
   foreach(folder core cuda cudasim kernels)
