@@ -13,14 +13,21 @@ from pathlib import Path
 _PACKAGE = Path(__file__).parent.parent
 # What keeps the machine code in the order of the source, so that lanes meet again where the source says, and each
 # access one access. GCC's -O2 splits stores, its -O0 does not see all of them.
-_INSTRUMENT = ("-O1", "-g", "-fsanitize=thread", "-fsanitize=bounds", "-fsanitize-coverage=trace-pc")
+_INSTRUMENT = ("-O1", "-g", "-fsanitize=thread", "-fsanitize-coverage=trace-pc")
 _INSTRUMENT_GCC = (
+    "-fsanitize=bounds",
     "-fno-reorder-blocks",
     "-fno-thread-jumps",
     "-fno-crossjumping",
     "-fno-tree-loop-distribute-patterns",
 )
-_INSTRUMENT_CLANG = ("-mllvm", "-tsan-instrument-read-before-write=1", "-Wno-unknown-pragmas")
+_INSTRUMENT_CLANG = (
+    "-gdwarf-4",  # whose inlined functions addr2line reads right
+    "-fsanitize=array-bounds",
+    *("-mllvm", "-tsan-instrument-read-before-write=1"),
+    *("-mllvm", "-simplifycfg-sink-common=false"),
+    *("-mllvm", "-simplifycfg-hoist-common=false"),
+)
 
 
 class ToolchainError(RuntimeError):

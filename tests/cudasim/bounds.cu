@@ -175,7 +175,7 @@ int main() {
   for (auto kernel : {before, before_mended}) launch(kernel, 1, 32)(floats(32), empty<float>(32));
   for (auto kernel : {exchanged, exchanged_mended}) launch(kernel, 40, 30)(x, empty<float>(1200));
   for (auto kernel : {vector_tail, vector_tail_mended}) launch(kernel, 1, 32)(floats(101), 101);
-  for (auto kernel : {row_of_shared, row_of_shared_mended}) launch(kernel, 1, 8)(floats(8), 5);
+  for (auto kernel : {row_of_shared, row_of_shared_mended}) launch(kernel, 1, 1)(floats(8), 5);
   for (auto kernel : {local_array, local_array_mended}) launch(kernel, 1, 1)(floats(8), 8);
   launch(dynamic, 1, 64, 63 * sizeof(float))(floats(64));
   launch(dynamic_mended, 1, 64, 64 * sizeof(float))(floats(64));
