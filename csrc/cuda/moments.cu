@@ -45,6 +45,22 @@ struct Result {
   }
 };
 
+// Σ f(value) over the row. A thread alone has four sums, each of which rounds a quarter as often, and which do not wait
+// for each other.
+template <class T, class S, class F>
+__device__ T sum_row(const Part<T, S>& part, F f) {
+  if constexpr (S::kThreads > 1) {
+    return sum_of(part, [=](int64_t, T v) { return f(v); });
+  } else {
+    T sums[4] = {};
+    part.each([&](int64_t, const T* v) {
+      const T next = sums[0] + f(v[0]);
+      sums[0] = sums[1], sums[1] = sums[2], sums[2] = sums[3], sums[3] = next;  // registers cannot be indexed
+    });
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  }
+}
+
 // Neighbouring rows of threads take the same piece of neighbouring rows. partial[piece, row] where there are several.
 template <class T, class S>
 __global__ void __launch_bounds__(S::kBlock, S::kResident)
@@ -53,9 +69,9 @@ __global__ void __launch_bounds__(S::kBlock, S::kResident)
   const int64_t piece = pieces.count > 1 ? at / x.count : 0, row = at - piece * x.count;
   const int64_t n = pieces.size(piece, x.length);
   const Part<T, S> part(x[row] + piece * pieces.length * x.stride, x.stride, n);
-  const T sum = sum_of(part, [](int64_t, T v) { return v; });
+  const T sum = sum_row(part, [](T v) { return v; });
   const T mean = sum / static_cast<T>(n);
-  const T squares = sum_of(part, [=](int64_t, T v) { return (v - mean) * (v - mean); });
+  const T squares = sum_row(part, [=](T v) { return (v - mean) * (v - mean); });
   if (g > last || S::rank() != 0) return;
   if (pieces.count > 1) {
     partial[at] = {sum, squares};
