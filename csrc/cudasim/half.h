@@ -40,14 +40,14 @@ inline uint16_t bfloat16_bits(double value) {
   // rounded once: to bfloat16 right away, which float32 then holds exactly
   const float rounded = static_cast<float>(round_to_format(value, 7, -126));
   uint32_t bits;
-  std::memcpy(&bits, &rounded, sizeof bits);
+  __builtin_memcpy(&bits, &rounded, sizeof bits);
   return rounded != rounded ? static_cast<uint16_t>(bits >> 16 | 0x40) : static_cast<uint16_t>(bits >> 16);
 }
 
 inline float bfloat16_value(uint16_t bits) {
   const uint32_t wide = static_cast<uint32_t>(bits) << 16;
   float value;
-  std::memcpy(&value, &wide, sizeof value);
+  __builtin_memcpy(&value, &wide, sizeof value);
   return value;
 }
 

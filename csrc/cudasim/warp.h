@@ -14,14 +14,14 @@ template <class T>
 CUDASIM_UNSEEN inline uint64_t to_bits(T value) {
   static_assert(sizeof(T) <= 8, "a lane exchanges at most 8 bytes");
   uint64_t bits = 0;
-  std::memcpy(&bits, &value, sizeof value);
+  __builtin_memcpy(&bits, &value, sizeof value);
   return bits;
 }
 
 template <class T>
 CUDASIM_UNSEEN inline T from_bits(uint64_t bits) {
   T value;
-  std::memcpy(&value, &bits, sizeof value);
+  __builtin_memcpy(&value, &bits, sizeof value);
   return value;
 }
 

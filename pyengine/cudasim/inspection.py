@@ -24,6 +24,7 @@ def inspect(what: str | os.PathLike[str], *, cases: Sequence[int] | None = None,
     Raises `ToolchainError` where there is no compiler or the file does not compile, FileNotFoundError where there is no
     such file, and ValueError for a name that is no operation's.
 
+    >>> import pyengine as pe
     >>> pe.cudasim.inspect("no_such_file.cu")
     Traceback (most recent call last):
         ...

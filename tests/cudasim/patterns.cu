@@ -179,6 +179,15 @@ __global__ void half_shuffles(const float* x, float* y) {
   y[i] = v;  //= write y: 1, 32, 4, 4
 }
 
+// One lane clears 200 bytes: 12 writes of 16 bytes and one of 8, each 4 or 2 banks of one wavefront.
+__global__ void cleared(float* y) {
+  __shared__ float s[50];
+  const int i = threadIdx.x;
+  if (i == 0) memset(s, 0, sizeof s);  //= write s: 13, 13, 13, 13
+  __syncwarp();
+  y[i] = s[i];  //= read s: 1, 32, 1, 1; write y: 1, 32, 4, 4
+}
+
 int main() {
   float *x = nullptr, *y = nullptr;
   cudaMalloc(&x, 1100 * sizeof *x);
@@ -194,5 +203,6 @@ int main() {
   for (auto kernel : {transposed, padded}) launch(kernel, 1, dim3(32, 32))(x, y);
   launch(shared_vectors, 1, 32)(x4, y4);
   launch(shared_doubles, 1, 32)(reinterpret_cast<double*>(x), reinterpret_cast<double*>(y));
+  launch(cleared, 1, 32)(y);
   launch(tail, 1, 96)(x, y, 70);
 }

@@ -108,7 +108,9 @@ void Inspector::device_access(uintptr_t address, size_t size, Doing doing, bool 
   const bool atomic = doing == Doing::atomic || (is_volatile && array->space == Space::global);
   if (doing == Doing::atomic && array->space == Space::global) races_.hand_over(address, thread);
   races_.access(*array, address, size, doing, atomic, pc, thread);
-  note(state, {address, pc, static_cast<uint16_t>(size), doing, state.depth});
+  constexpr size_t kWidest = 16;  // of what a thread moves at once; memset and its like are several
+  for (size_t done = 0; done < size; done += kWidest)
+    note(state, {address + done, pc, static_cast<uint16_t>(std::min(size - done, kWidest)), doing, state.depth});
   if (++state.accesses % kAccessesToYield == 0) context_.processor->yield();
 }
 
