@@ -194,3 +194,13 @@ def test_the_page_on_cudasim_tells_what_happens(tmp_path: Path) -> None:
         third = third.replace(old, new)
     source.write_text(third)
     assert not pe.cudasim.inspect(source).findings
+
+
+def test_the_packages_own_kernels_are_inspected_on_their_cases() -> None:
+    report = pe.cudasim.inspect("sgd_step")
+    assert not report.findings
+    assert {line.array.split("[")[0] for kernel in report.kernels for line in kernel.lines} >= {"params", "grads", "lr"}
+    with pytest.raises(ValueError, match=r"neither a \.cu file nor an operation"):
+        pe.cudasim.inspect("sgd_stepp")
+    with pytest.raises(ValueError, match="sgd_step has no case 99; it has\n  0  "):
+        pe.cudasim.inspect("sgd_step", cases=[99])

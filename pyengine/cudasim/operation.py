@@ -5,10 +5,12 @@ interface (csrc/cudasim/inspect/calls.h). A process of its own then runs the ope
 end writes the report.
 """
 
+import os
 import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +139,13 @@ def _library(families: Sequence[str]) -> Path:
     missing = [source.stem for source in sources if not source.exists()]
     if missing:
         raise ValueError(f"there is no CUDA kernel of {', '.join(missing)} yet")
-    objects = [toolchain.built(folder / f"{s.stem}.o", (*flags, "-x", "c++", "-c", s)) for s in sources]
     plain = ("-std=c++20", "-O1", "-g1", "-fPIC", f"-I{csrc}")
     rules = [csrc / "kernels" / f"{name}.cpp" for name in ("rules", *families)]
     core = [csrc / "core" / "array.cpp", csrc / "core" / "core_api.cpp"]
-    objects += [toolchain.built(folder / f"{s.stem}_host.o", (*plain, "-c", s)) for s in (*rules, *core)]
+    commands = {folder / f"{s.stem}.o": (*flags, "-x", "c++", "-c", s) for s in sources}
+    commands |= {folder / f"{s.stem}_host.o": (*plain, "-c", s) for s in (*rules, *core)}
+    with ThreadPoolExecutor(os.cpu_count()) as compilers:
+        objects = list(compilers.map(toolchain.built, commands, commands.values()))
     with tempfile.TemporaryDirectory() as temporary:
         calls = Path(temporary) / "calls.cpp"
         calls.write_text(_calls_source(families))
