@@ -19,7 +19,6 @@ namespace {
 
 using conv::Axis;
 using conv::Correlation;
-using conv::Planes;
 using conv::WeightGradient;
 
 constexpr int64_t kMost = int64_t{1} << 30;  // so that indices and places in an image fit in 32 bits with room to spare
@@ -101,7 +100,7 @@ template <class T>
 void forward(In a, In weight, OptIn bias, Activation act, const Geometry& g, Out out) {
   for_runs_of_images(a.shape[0], out.shape[2] * out.shape[3], [&](int64_t first, int64_t count) {
     const Array image = images_from(a, first, count), result = images_from(out, first, count);
-    Correlation<T> x{Planes<const T>(image), Planes<const T>(weight), Planes<T>(result)};
+    Correlation<T> x{Images<const T>(image), Images<const T>(weight), Images<T>(result)};
     if (bias) x.bias = bias->as<const T>(), x.bias_stride = bias->strides[0];
     x.relu = act == Activation::relu;
     x.aligned = planes_are_vectors<T>(result);
@@ -121,7 +120,7 @@ template <class T>
 void backward_input(In grad, In weight, OptIn bias, const Geometry& g, Out out) {
   for_runs_of_images(grad.shape[0], out.shape[2] * out.shape[3], [&](int64_t first, int64_t count) {
     const Array image = images_from(grad, first, count), result = images_from(out, first, count);
-    Correlation<T> x{Planes<const T>(image), Planes<const T>(weight), Planes<T>(result)};
+    Correlation<T> x{Images<const T>(image), Images<const T>(weight), Images<T>(result)};
     if (bias) x.bias = bias->as<const T>(), x.bias_stride = bias->strides[0];
     x.backward = true;
     x.height = g.axis(0, out.shape[2], grad.shape[2], weight.shape[2]);
@@ -142,7 +141,7 @@ void backward_input(In grad, In weight, OptIn bias, const Geometry& g, Out out) 
 template <class T>
 void sum_weights(In grad, In a, const Geometry& g, Out out) {
   constexpr int64_t kFewWeights = 4;  // of a group and a tap
-  WeightGradient<T> x{Planes<const T>(grad), Planes<const T>(a), Planes<T>(out)};
+  WeightGradient<T> x{Images<const T>(grad), Images<const T>(a), Images<T>(out)};
   x.aligned = planes_are_vectors<T>(out) && out.strides[1] == out.shape[2] * out.shape[3];
   x.height = g.axis(0, a.shape[2], grad.shape[2], out.shape[2]);
   x.width = g.axis(1, a.shape[3], grad.shape[3], out.shape[3]);

@@ -12,17 +12,9 @@
 
 #include "cuda/conv2d_operand.h"
 #include "cuda/gemm.h"
+#include "cuda/images.h"
 
 namespace pe::conv {
-
-// A factor or a result with four axes.
-template <class T>
-struct Planes {
-  T* data;
-  int64_t strides[4];
-
-  explicit Planes(const Array& a) : data(a.as<T>()), strides{a.strides[0], a.strides[1], a.strides[2], a.strides[3]} {}
-};
 
 template <class T_>
 struct Correlation {
@@ -43,8 +35,8 @@ struct Correlation {
     gemm::Output<T, Digits> out;
   };
 
-  Planes<const T> image, weight;
-  Planes<T> out;
+  Images<const T> image, weight;
+  Images<T> out;
   const T* bias = nullptr;
   int64_t bias_stride = 0;
   bool relu = false, backward = false, aligned = false;  // of the results, as gemm::Output has it

@@ -24,8 +24,8 @@ struct WeightGradient {
     gemm::Output<T, Digits> out;
   };
 
-  Planes<const T> grad, image;
-  Planes<T> out;
+  Images<const T> grad, image;
+  Images<T> out;
   bool aligned = false;  // of the results, as gemm::Output has it
   Axis height{}, width{};
   int64_t channels = 0;  // of a group of the image

@@ -1,4 +1,4 @@
-// Images a[n, c, rows, columns] in a kernel: a thread makes one pixel of the result.
+// Images a[n, c, rows, columns] in a kernel, and their pixels, of which a thread makes one.
 #pragma once
 
 #include <cstdint>
