@@ -21,10 +21,9 @@ struct Moments {
 };
 struct Join {
   __device__ Moments operator()(const Moments& x, const Moments& y) const {
-    const double count = x.count + y.count;
-    if (count == 0) return x;
-    const double apart = y.mean - x.mean, share = y.count / count;
-    return {count, x.mean + apart * share, x.squares + y.squares + apart * apart * x.count * share};
+    if (x.count == 0 || y.count == 0) return x.count == 0 ? y : x;
+    const double count = x.count + y.count, of_x = x.count / count, of_y = y.count / count, apart = y.mean - x.mean;
+    return {count, x.mean * of_x + y.mean * of_y, x.squares + y.squares + apart * apart * x.count * of_y};
   }
 };
 
