@@ -74,7 +74,7 @@ def test_threads(tmp_path):
     ("args", "message"),
     [
         (["train", "digit"], "Invalid value for RECIPE: there is no recipe 'digit'; there is: digits"),
-        (["train", "digits", "--device", "cuda"], "unknown device 'cuda'; this installation has cpu, numpy"),
+        (["train", "digits", "--device", "tpu"], "unknown device 'tpu'; there are cpu, numpy, cudasim, cuda"),
         (["train", "digits", "--lr", "-1"], "lr is -1.0; it must be a positive number"),
         (["train", "digits", "--epochs", "0"], "Invalid value for '--epochs'"),
         (["train", "digits", "--epochs", "many"], "Invalid value for '--epochs'"),
@@ -97,6 +97,13 @@ def test_wrong_usage(args, message):
     assert result.exit_code == 2
     assert message.lower() in flat(result.stderr).lower()
     assert "Traceback" not in result.output
+
+
+@pytest.mark.skipif(pe.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_said_to_be_missing():
+    result = invoke("train", "digits", "--device", "cuda")
+    assert result.exit_code == 2
+    assert 'device "cuda": ' in flat(result.stderr)
 
 
 def test_folder_that_cannot_be_written_is_found_before_training(tmp_path):
@@ -269,7 +276,7 @@ def test_damaged_runs(runs, tmp_path):
     assert result.exit_code == 1
     assert "model.safetensors: not the weights of this run" in result.stderr
     assert "(32, 64)" in result.stderr
-    assert invoke("eval", runs / "h16", "--device", "cuda").exit_code == 2
+    assert invoke("eval", runs / "h16", "--device", "tpu").exit_code == 2
     assert invoke("eval", runs / "h16", "--part", "all").exit_code == 2
 
 

@@ -649,7 +649,7 @@ def test_the_page_on_recipes_shows_the_committed_results():
         ({"seed": -1}, "seed is -1"),
         ({"patience": 0}, "patience is 0; it must be 1 or more"),
         ({"schedule": "up"}, "schedule is 'up'; there are: constant, cosine, warmup-cosine, one-cycle"),
-        ({"device": "tpu"}, "unknown device 'tpu'; this installation has cpu, numpy"),
+        ({"device": "tpu"}, "unknown device 'tpu'; there are cpu, numpy, cudasim, cuda"),
         ({"layers": 3}, "unknown setting 'layers'; there are: batch_size, data, data_dir, device, epochs"),
     ],
 )
