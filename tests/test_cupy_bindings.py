@@ -61,7 +61,7 @@ odd = GpuArray((2,), np.float32, memptr=bytes[1:].data, strides=(4,))
 assert said(lambda: k.neg(odd)).startswith("TypeError: neg: a must be aligned")
 loose = GpuArray((2,), np.int64, memptr=over(np.zeros(4)).data, strides=(12,))
 assert "strides are whole elements" in said(lambda: k.neg(loose))
-assert said(lambda: k.global_norm([np.ones(2)])).startswith("TypeError: global_norm: grads must be a list of aligned")
+assert said(lambda: k.global_norm([np.ones(2)])).startswith("TypeError: global_norm: arrays must be a list of aligned")
 """)
 
 
