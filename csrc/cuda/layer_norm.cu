@@ -2,10 +2,10 @@
 // da = rstd · (h - mean(h) - x · mean(h · x)) with x = (a - mean) · rstd, h = grad · weight, and the sums over all rows
 // dweight = Σ grad · x, dbias = Σ grad.
 //
-// 8 FLOP an element against 2 elements of memory: memory bound. A row that its threads can hold (rows.h) is read once.
-// The gradient moves 5 elements: 3 along rows, which also leave mean and rstd of each, and 2 down columns, for which
-// blocks of 32 columns × some rows leave partial sums that are then added in their order. Not done: sums over rows in
-// registers while rows are at hand, which would save the second reading.
+// 8 FLOP an element against 2 elements of memory (gradient: 16 against 3): memory bound. A row that its threads can
+// hold (rows.h) is read once. In the gradient a block takes some rows one after the other and adds up their part of
+// dweight and dbias meanwhile; the blocks' sums are added in their order. Rows that are not held are read again for
+// them, down the columns: 5 elements of memory.
 #include "kernels/layer_norm.h"
 
 #include "cuda/rows.h"
@@ -18,7 +18,7 @@ namespace {
 using namespace cuda;
 
 constexpr int kColumns = 32, kLanes = 8;               // of a block of partial sums; kLanes rows at a time
-constexpr int64_t kMostBlocks = 128, kBlockRows = 64;  // down the rows
+constexpr int64_t kMostBlocks = 512, kBlockRows = 16;  // down the rows
 
 template <class T>
 struct Column {  // weight or bias
@@ -63,12 +63,15 @@ struct AddSums {
   }
 };
 
-// da; stats[row] = mean, rstd
+// What da of a row takes beside its elements.
+template <class T>
+struct Slopes {
+  T mean, rstd, mean_h, slope;  // slope = mean(h · x) · rstd
+};
+
 template <class T, class S>
-__global__ void __launch_bounds__(S::kBlock, S::kResident)
-    backward_rows(Rows<const T> g, Rows<const T> x, Column<T> weight, double eps, Rows<T> dx, T* stats) {
-  const int64_t r = S::row(), row = r < x.count ? r : x.count - 1, n = x.length;
-  const Part<T, S> grad(g[row], g.stride, n), part(x[row], x.stride, n);
+__device__ Slopes<T> slopes_of(const Part<T, S>& grad, const Part<T, S>& part, Column<T> weight, int64_t n,
+                               double eps) {
   const T mean = sum_of(part, [](int64_t, T v) { return v; }) / static_cast<T>(n);
   Sums<T> sums{};
   Part<T, S>::each(grad, part, [&](int64_t i, const T* a, const T* v) {
@@ -80,31 +83,94 @@ __global__ void __launch_bounds__(S::kBlock, S::kResident)
     }
   });
   sums = combine_all<S>(sums, AddSums{});
-  if (r >= x.count) return;
   const T rstd = rstd_of(sums.squares, n, eps), count = static_cast<T>(n);
-  const T mean_h = sums.h / count, slope = sums.hd / count * rstd * rstd;  // mean(h · x) · rstd
-  if (S::rank() == 0) {
-    stats[2 * row] = mean;
-    stats[2 * row + 1] = rstd;
-  }
-  T* to = dx[row];
-  Part<T, S>::each(grad, part, [&](int64_t i, const T* a, const T* v) {
-    const auto w = get<S>(weight.data, weight.stride, i);
-    Pack<T, S::kN> d;
-#pragma unroll
-    for (int j = 0; j < S::kN; ++j) d.values[j] = rstd * (a[j] * w.values[j] - mean_h - (v[j] - mean) * slope);
-    put<S>(to, dx.stride, i, d);
-  });
+  return {mean, rstd, sums.h / count, sums.hd / count * rstd * rstd};
 }
 
-// partial[block of rows][column]: Σ grad · x, and Σ grad after all of these.
+template <class S, class T>
+__device__ void put_da(const Slopes<T>& s, Column<T> weight, T* to, int64_t stride, int64_t i, const T* a, const T* v) {
+  const auto w = get<S>(weight.data, weight.stride, i);
+  Pack<T, S::kN> d;
+#pragma unroll
+  for (int j = 0; j < S::kN; ++j) d.values[j] = s.rstd * (a[j] * w.values[j] - s.mean_h - (v[j] - s.mean) * s.slope);
+  put<S>(to, stride, i, d);
+}
+
+// da, and the sums over the rows of a block: partial[block][column] of grad · x, then of grad. Rows are held. A thread
+// always has the same columns, so it adds them up in shared memory of its row's threads, and waits for nobody.
+template <class T, class S>
+__global__ void __launch_bounds__(S::kBlock, S::kResident)
+    backward_held(Rows<const T> g, Rows<const T> x, Column<T> weight, double eps, Rows<T> dx, int64_t block_rows,
+                  T* partial) {
+  DYN_SHARED(T, sums);  // [S::kRows][2 · n]
+  const int64_t n = x.length, begin = int64_t{blockIdx.x} * block_rows;
+  const int64_t end = begin + block_rows < x.count ? begin + block_rows : x.count;
+  T* own = sums + threadIdx.x / S::kThreads * 2 * n;
+  for (int64_t i = S::rank() * S::kN; i < n; i += S::kThreads * S::kN)
+    for (int j = 0; j < S::kN; ++j) own[i + j] = own[n + i + j] = T(0);
+  for (int64_t first = begin; first < end; first += S::kRows) {
+    const int64_t r = first + threadIdx.x / S::kThreads, row = r < end ? r : end - 1;
+    const Part<T, S> grad(g[row], g.stride, n), part(x[row], x.stride, n);
+    const Slopes<T> slopes = slopes_of(grad, part, weight, n, eps);
+    if (r >= end) break;  // the last rows
+    T* to = dx[row];
+    Part<T, S>::each(grad, part, [&](int64_t i, const T* a, const T* v) {
+      put_da<S>(slopes, weight, to, dx.stride, i, a, v);
+      auto of_weight = get<S>(own, 1, i), of_bias = get<S>(own + n, 1, i);
+#pragma unroll
+      for (int j = 0; j < S::kN; ++j) {
+        of_weight.values[j] += a[j] * ((v[j] - slopes.mean) * slopes.rstd);
+        of_bias.values[j] += a[j];
+      }
+      put<S>(own, 1, i, of_weight);
+      put<S>(own + n, 1, i, of_bias);
+    });
+  }
+  __syncthreads();
+  for (int64_t i = threadIdx.x; i < 2 * n; i += S::kBlock) {
+    T sum = 0;
+    for (int row = 0; row < S::kRows; ++row) sum += sums[row * 2 * n + i];
+    partial[blockIdx.x * 2 * n + i] = sum;
+  }
+}
+
+// da, where rows are not held; stats[row] = mean, rstd
+template <class T, class S>
+__global__ void __launch_bounds__(S::kBlock, S::kResident)
+    backward_rows(Rows<const T> g, Rows<const T> x, Column<T> weight, double eps, Rows<T> dx, T* stats) {
+  const int64_t r = S::row(), row = r < x.count ? r : x.count - 1, n = x.length;
+  const Part<T, S> grad(g[row], g.stride, n), part(x[row], x.stride, n);
+  const Slopes<T> slopes = slopes_of(grad, part, weight, n, eps);
+  if (r >= x.count) return;
+  if (S::rank() == 0) {
+    stats[2 * row] = slopes.mean;
+    stats[2 * row + 1] = slopes.rstd;
+  }
+  T* to = dx[row];
+  Part<T, S>::each(grad, part,
+                   [&](int64_t i, const T* a, const T* v) { put_da<S>(slopes, weight, to, dx.stride, i, a, v); });
+}
+
+// The sum over the lanes of a block, kColumns × kLanes threads, of one column; in lane 0.
+template <class T>
+__device__ T sum_of_lanes(T sum) {
+  __shared__ T lanes[kLanes][kColumns];
+  const int column = threadIdx.x % kColumns, lane = threadIdx.x / kColumns;
+  lanes[lane][column] = sum;
+  __syncthreads();
+  for (int other = 1; lane == 0 && other < kLanes; ++other) sum += lanes[other][column];
+  __syncthreads();
+  return sum;
+}
+
+// partial as above, where rows are not held.
 template <class T>
 __global__ void __launch_bounds__(kColumns* kLanes)
     column_sums(Rows<const T> g, Rows<const T> x, const T* stats, int64_t block_rows, T* partial) {
-  __shared__ T of_weight[kLanes][kColumns], of_bias[kLanes][kColumns];
-  const int column = threadIdx.x % kColumns, lane = threadIdx.x / kColumns;
-  const int64_t i = int64_t{blockIdx.x} * kColumns + column, n = x.length, begin = int64_t{blockIdx.y} * block_rows;
+  const int64_t i = int64_t{blockIdx.x} * kColumns + threadIdx.x % kColumns, n = x.length;
+  const int64_t begin = int64_t{blockIdx.y} * block_rows;
   const int64_t end = begin + block_rows < x.count ? begin + block_rows : x.count;
+  const int lane = threadIdx.x / kColumns;
   T weight_sum = 0, bias_sum = 0;
   if (i < n)
     for (int64_t r = begin + lane; r < end; r += kLanes) {
@@ -112,30 +178,24 @@ __global__ void __launch_bounds__(kColumns* kLanes)
       weight_sum += grad * ((x[r][i * x.stride] - stats[2 * r]) * stats[2 * r + 1]);
       bias_sum += grad;
     }
-  of_weight[lane][column] = weight_sum;
-  of_bias[lane][column] = bias_sum;
-  __syncthreads();
+  weight_sum = sum_of_lanes(weight_sum);
+  bias_sum = sum_of_lanes(bias_sum);
   if (lane != 0 || i >= n) return;
-  for (int other = 1; other < kLanes; ++other) {
-    weight_sum += of_weight[other][column];
-    bias_sum += of_bias[other][column];
-  }
-  partial[blockIdx.y * n + i] = weight_sum;
-  partial[(gridDim.y + blockIdx.y) * n + i] = bias_sum;
+  partial[blockIdx.y * 2 * n + i] = weight_sum;
+  partial[blockIdx.y * 2 * n + n + i] = bias_sum;
 }
 
 template <class T>
-__global__ void __launch_bounds__(128) add_partial(const T* partial, int64_t blocks, int64_t n, T* dweight,
-                                                   int64_t weight_stride, T* dbias, int64_t bias_stride) {
-  const int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  if (i >= n) return;
-  T weight_sum = 0, bias_sum = 0;
-  for (int64_t block = 0; block < blocks; ++block) {
-    weight_sum += partial[block * n + i];
-    bias_sum += partial[(blocks + block) * n + i];
-  }
-  dweight[i * weight_stride] = weight_sum;
-  dbias[i * bias_stride] = bias_sum;
+__global__ void __launch_bounds__(kColumns* kLanes) add_partial(const T* partial, int64_t blocks, int64_t n, T* dweight,
+                                                                int64_t weight_stride, T* dbias, int64_t bias_stride) {
+  const int64_t i = int64_t{blockIdx.x} * kColumns + threadIdx.x % kColumns;
+  const int lane = threadIdx.x / kColumns;
+  T sum = 0;
+  if (i < 2 * n)
+    for (int64_t block = lane; block < blocks; block += kLanes) sum += partial[block * 2 * n + i];
+  sum = sum_of_lanes(sum);
+  if (lane != 0 || i >= 2 * n) return;
+  (i < n ? dweight[i * weight_stride] : dbias[(i - n) * bias_stride]) = sum;
 }
 
 template <class T>
@@ -155,18 +215,24 @@ void backward(In grad, In a, In weight, double eps, Out da, Out dweight, Out dbi
   const Column<T> w(weight);
   const int64_t n = x.length;
   if (n == 0) return;
-  const int64_t block_rows = std::max(kBlockRows, ceil_div(x.count, kMostBlocks)),
-                blocks = ceil_div(x.count, block_rows);
-  DeviceScratch<T> stats(2 * x.count), partial(2 * blocks * n);
-  if (x.count > 0) {
-    by_share(x, g.in_vectors() && x.in_vectors() && dx.in_vectors() && w.in_vectors(), [&]<class S>() {
+  const int64_t block_rows = std::max(kBlockRows, ceil_div(x.count, kMostBlocks));
+  const auto blocks = static_cast<unsigned>(ceil_div(x.count, block_rows));
+  const auto columns = [](int64_t count) { return static_cast<unsigned>(ceil_div(count, int64_t{kColumns})); };
+  DeviceScratch<T> partial(2 * blocks * n);
+  const auto run = [&]<class S>() {
+    if constexpr (S::kPacks > 0) {
+      const size_t shared = sizeof(T) * static_cast<size_t>(S::kRows * 2 * n);
+      enqueue(backward_held<T, S>, blocks, S::kBlock, shared)(g, x, w, eps, dx, block_rows, partial.data());
+    } else {
+      DeviceScratch<T> stats(2 * x.count);
       enqueue(backward_rows<T, S>, S::blocks(x.count), S::kBlock)(g, x, w, eps, dx, stats.data());
-    });
-    const dim3 grid(static_cast<unsigned>(ceil_div(n, int64_t{kColumns})), static_cast<unsigned>(blocks));
-    enqueue(column_sums<T>, grid, kColumns * kLanes)(g, x, stats.data(), block_rows, partial.data());
-  }
-  enqueue(add_partial<T>, static_cast<unsigned>(ceil_div(n, int64_t{128})), 128)(
-      partial.data(), blocks, n, dweight.as<T>(), dweight.strides[0], dbias.as<T>(), dbias.strides[0]);
+      enqueue(column_sums<T>, dim3(columns(n), blocks), kColumns * kLanes)(g, x, stats.data(), block_rows,
+                                                                           partial.data());
+    }
+  };
+  if (x.count > 0) by_share(x, g.in_vectors() && x.in_vectors() && dx.in_vectors() && w.in_vectors(), run);
+  enqueue(add_partial<T>, columns(2 * n), kColumns * kLanes)(partial.data(), blocks, n, dweight.as<T>(),
+                                                             dweight.strides[0], dbias.as<T>(), dbias.strides[0]);
 }
 
 }  // namespace
