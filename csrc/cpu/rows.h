@@ -10,32 +10,27 @@
 
 namespace pe {
 
+// An array each element of which is a row: what stands beside the rows of another array.
+struct Column {
+  const Array& array;
+};
+inline Column as_column(const Array& a) { return {a}; }
+
 // Row r of an array of any strides. Outer axes that can be walked as one are merged, so that finding a row of a
 // contiguous array of any rank is one multiplication.
 template <class T>
 class Rows {
  public:
-  explicit Rows(const Array& a) : data_(a.as<T>()) {
+  explicit Rows(const Array& a) : Rows(a, a.ndim - 1) {
     if (a.ndim > 0) {
       length = a.shape[a.ndim - 1];
       stride = a.strides[a.ndim - 1];
     }
-    for (int i = 0; i + 1 < a.ndim; ++i) {
-      count *= a.shape[i];
-      if (a.shape[i] == 1) continue;
-      if (axes_ > 0 && strides_[axes_ - 1] == a.strides[i] * a.shape[i]) {
-        shape_[axes_ - 1] *= a.shape[i];
-        strides_[axes_ - 1] = a.strides[i];
-      } else {
-        shape_[axes_] = a.shape[i];
-        strides_[axes_++] = a.strides[i];
-      }
-    }
-    if (count == 0) axes_ = 0;  // no rows: no axis of length 0 to divide by
     constexpr int64_t kSize = sizeof(T);
     streamed = !std::is_const_v<T> && stride == 1 && length * kSize >= kShortestStreamed &&
                length * kSize <= kLongestStreamed && cpu::outgrows_caches(count * length * kSize);
   }
+  explicit Rows(Column column) : Rows(column.array, column.array.ndim) {}
 
   T* operator[](int64_t row) const {
     int64_t offset = 0;
@@ -50,29 +45,37 @@ class Rows {
   int64_t run(int64_t row) const { return axes_ > 0 ? shape_[axes_ - 1] - row % shape_[axes_ - 1] : 1; }
   int64_t row_stride() const { return axes_ > 0 ? strides_[axes_ - 1] : 0; }
 
-  int64_t count = 1;   // how many rows
-  int64_t length = 1;  // elements of a row
-  int64_t stride = 1;  // between two elements of a row
-  bool streamed;       // rows of a result that is better written past the caches (streams.h)
+  int64_t count = 1;      // how many rows
+  int64_t length = 1;     // elements of a row
+  int64_t stride = 1;     // between two elements of a row
+  bool streamed = false;  // rows of a result that is better written past the caches (streams.h)
 
  private:
   // In bytes. The first and the last line of a row are not whole. Long ones are read for their sums and then written;
   // such stores alone, with no loads in between, would leave memory half idle.
   static constexpr int64_t kShortestStreamed = 512, kLongestStreamed = 32 * 1024;
 
+  // The first `axes` axes count the rows.
+  Rows(const Array& a, int axes) : data_(a.as<T>()) {
+    for (int i = 0; i < axes; ++i) {
+      count *= a.shape[i];
+      if (a.shape[i] == 1) continue;
+      if (axes_ > 0 && strides_[axes_ - 1] == a.strides[i] * a.shape[i]) {
+        shape_[axes_ - 1] *= a.shape[i];
+        strides_[axes_ - 1] = a.strides[i];
+      } else {
+        shape_[axes_] = a.shape[i];
+        strides_[axes_++] = a.strides[i];
+      }
+    }
+    if (count == 0) axes_ = 0;  // no rows: no axis of length 0 to divide by
+  }
+
   T* data_;
   int axes_ = 0;
   int64_t shape_[kMaxDims] = {};
   int64_t strides_[kMaxDims] = {};
 };
-
-// `a` with a last axis of length 1, so that each element is a row: what stands beside the rows of another array.
-inline Array as_column(const Array& a) {
-  Array column = a;
-  column.shape[column.ndim] = 1;
-  column.strides[column.ndim++] = 1;
-  return column;
-}
 
 // Rows that one task works on: about `elements` of them, a multiple of the vector's lanes.
 template <class T>
