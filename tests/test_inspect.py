@@ -83,6 +83,10 @@ def test_a_finding_says_who_and_where_and_what_helps(reports: dict[str, Report])
         assert re.fullmatch(r"block 0, thread (\d+) \(warp [01], lane \d+\)", deed.who)
         assert deed.place is not None
         assert deed.place.text.startswith("s[t] = x[t];" if deed.what == "writes" else "x[t] = s[63 - t];")
+    square = next(f for f in reports["races"].findings if f.kernel == "transpose")
+    row, column = map(int, re.search(r"square\[(\d+)\]\[(\d+)\] in shared memory", square.what).groups())
+    assert square.index == row * 17 + column
+    assert square.deeds[0].thread in {(column, row, 0), (row, column, 0)}
     beyond = next(f for f in reports["bounds"].findings if f.kernel == "one_too_many")
     assert beyond.what == ("write of 4 bytes at floats[100]: right behind its end; floats has 100 elements of 4 bytes")
     assert beyond.index == 100

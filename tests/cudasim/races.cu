@@ -15,6 +15,20 @@ __global__ void reverse_mended(float* x) {
   x[t] = s[63 - t];
 }
 
+constexpr int kRow = 16;
+
+__global__ void transpose(float* x) {
+  __shared__ float square[kRow][kRow + 1];
+  square[threadIdx.y][threadIdx.x] = x[threadIdx.y * kRow + threadIdx.x];  //! race
+  x[threadIdx.y * kRow + threadIdx.x] = square[threadIdx.x][threadIdx.y];  //! race
+}
+__global__ void transpose_mended(float* x) {
+  __shared__ float square[kRow][kRow + 1];
+  square[threadIdx.y][threadIdx.x] = x[threadIdx.y * kRow + threadIdx.x];
+  __syncthreads();
+  x[threadIdx.y * kRow + threadIdx.x] = square[threadIdx.x][threadIdx.y];
+}
+
 // The barrier at the end of the loop is missing: the next tile overwrites what others still read.
 __global__ void tiles(const float* in, float* out, int steps) {
   __shared__ float tile[64];
@@ -264,6 +278,7 @@ int main() {
   float *x = floats(1024), *y = floats(1024);
   int *keys = small_numbers(256, 8), *bins = small_numbers(8, 1);
   for (auto kernel : {reverse, reverse_mended, wrong_barrier, wrong_barrier_mended}) launch(kernel, 1, 64)(x);
+  for (auto kernel : {transpose, transpose_mended}) launch(kernel, 1, dim3(kRow, kRow))(x);
   for (auto kernel : {tiles, tiles_mended}) launch(kernel, 1, 64)(x, y, 5);
   for (auto kernel : {tree, tree_mended}) launch(kernel, 1, 128)(x, y);
   for (auto kernel : {warp_tail, warp_tail_mended}) launch(kernel, 1, 32)(x, y);

@@ -2,6 +2,7 @@
 // of the inspected program, which is compiled otherwise; docs/cudasim.md has the commands.
 #include "cudasim/alone.cpp"
 #include "cudasim/inspect/arrays.cpp"
+#include "cudasim/inspect/dimensions.cpp"
 #include "cudasim/inspect/findings.cpp"
 #include "cudasim/inspect/hooks.cpp"
 #include "cudasim/inspect/inspector.cpp"

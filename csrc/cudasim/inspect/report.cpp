@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cudasim/inspect/dimensions.h"
 #include "cudasim/inspect/inspector.h"
 #include "cudasim/inspect/lines.h"
 
@@ -36,6 +37,16 @@ bool follows_from_race(const Finding& read, const Report& report, const Lines& l
   return false;
 }
 
+// The text with the element of a __shared__ array as the source would write it.
+std::string with_subscripts(const Finding& finding, const Lines& lines) {
+  const std::string flat = finding.array + "[" + std::to_string(finding.index) + "]";
+  const size_t at = finding.text.find(flat);
+  if (finding.array.empty() || at == std::string::npos || finding.deeds.empty()) return finding.text;
+  const Frame frame = frame_of(finding.deeds[0], lines);
+  std::string text = finding.text;
+  return text.replace(at, flat.size(), finding.array + subscripts(frame.file, finding.array, finding.index));
+}
+
 // Several addresses may belong to one line. Findings that then say the same become one, costs are added up.
 std::vector<Finding> merged(const Report& report, const Lines& lines) {
   std::vector<Finding> all;
@@ -55,6 +66,7 @@ std::vector<Finding> merged(const Report& report, const Lines& lines) {
     const auto [entry, is_new] = known.try_emplace(key, all.size());
     if (is_new) {
       all.push_back(finding);
+      all.back().text = with_subscripts(finding, lines);
     } else {
       all[entry->second].count += finding.count;
     }
