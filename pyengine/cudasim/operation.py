@@ -23,6 +23,7 @@ from . import toolchain
 from .report import Report
 
 _LARGEST = 1 << 16  # elements of all operands of a case: every access of every thread is looked at, one by one
+_INCLUDED = re.compile(r'#include "kernels/(\w+)\.h"')
 _KERNEL_NAME = re.compile(r'visit\(Kernel<[^>]*>\{\s*"(\w+)"')
 
 
@@ -121,7 +122,25 @@ def _families(name: str, numbers: Sequence[int]) -> list[str]:
     used = sorted({*used, *(homes[k] for k in ("copy", "full") if recorder.names & {"pad", "reshape", "setitem"})})
     if not used:
         raise ValueError(f"{name} calls no kernel: it only looks at memory in another way")
-    return used
+    return _with_those_they_call(used)
+
+
+def _with_those_they_call(families: Sequence[str]) -> list[str]:
+    """The families, and those whose declarations their kernels include because they call them."""
+    known = {family for family, _ in _kernels_by_family()}
+    return [name for name in _included_by(families, ("cuda/{}.cu",)) if name in known]
+
+
+def _included_by(names: Sequence[str], where: Sequence[str]) -> list[str]:
+    """These names and all X whose kernels/X.h is included, however far, in files named by the patterns."""
+    found, unread = set(names), list(names)
+    while unread:
+        name = unread.pop()
+        files = [toolchain.sources() / pattern.format(name) for pattern in where]
+        called = {x for file in files if file.exists() for x in _INCLUDED.findall(file.read_text())} - found
+        found |= called
+        unread += called
+    return sorted(found)
 
 
 def _kernels_by_family() -> Iterator[tuple[str, list[str]]]:
@@ -140,7 +159,8 @@ def _library(families: Sequence[str]) -> Path:
     if missing:
         raise ValueError(f"there is no CUDA kernel of {', '.join(missing)} yet")
     plain = ("-std=c++20", "-O1", "-g1", "-fPIC", f"-I{csrc}")
-    rules = [csrc / "kernels" / f"{name}.cpp" for name in ("rules", *families)]
+    names = _included_by(families, ("kernels/{}.h", "kernels/{}.cpp"))
+    rules = [source for name in names if (source := csrc / "kernels" / f"{name}.cpp").exists()]
     core = [csrc / "core" / "array.cpp", csrc / "core" / "core_api.cpp"]
     commands = {folder / f"{s.stem}.o": (*flags, "-x", "c++", "-c", s) for s in sources}
     commands |= {folder / f"{s.stem}_host.o": (*plain, "-c", s) for s in (*rules, *core)}
@@ -151,7 +171,8 @@ def _library(families: Sequence[str]) -> Path:
         calls.write_text(_calls_source(families))
         target = folder / f"lib{'-'.join(families)}.so"
         linked = toolchain.linked(toolchain.library().parent)
-        return toolchain.built(target, ("-shared", "-Wl,-Bsymbolic", *plain, calls, *objects, *linked))
+        whole = ("-shared", "-Wl,-Bsymbolic", "-Wl,--no-undefined")
+        return toolchain.built(target, (*whole, *plain, calls, *objects, *linked))
 
 
 def _calls_source(families: Sequence[str]) -> str:

@@ -68,7 +68,6 @@ class Arrays {
   std::vector<std::unique_ptr<Array>> all_;
   std::vector<Array*> shared_, variables_;  // by address
   Array dynamic_, host_;
-  size_t dynamic_cells_ = 0;
   uintptr_t shared_low_ = 0, shared_high_ = 0, data_low_ = 0, data_high_ = 0;
   Pieces shared_pieces_, global_pieces_;
 };

@@ -98,11 +98,11 @@ void Races::look_at(Cell& cell, uint8_t bytes, const Look& look) {
     cell.initialised |= bytes;
     return;
   }
-  Access& last = cell.reads[Cell::last];
+  Access& last = cell.reads[Cell::kLast];
   if (last.block && last.block != mine.block) {
-    if (last.block >= context_.first_block) cell.reads[Cell::block] = last;
+    if (last.block >= context_.first_block) cell.reads[Cell::kBlock] = last;
   } else if (last.block && last.epoch == mine.epoch && last.thread != mine.thread) {
-    cell.reads[last.thread / kWarpThreads == mine.thread / kWarpThreads ? Cell::lane : Cell::warp] = last;
+    cell.reads[last.thread / kWarpThreads == mine.thread / kWarpThreads ? Cell::kLane : Cell::kWarp] = last;
   }
   last = mine;
 }

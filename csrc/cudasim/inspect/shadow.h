@@ -21,7 +21,7 @@ struct Access {
 // Of the readers, those are kept that a later write may conflict with: the last one, another lane of its warp, another
 // warp of its block, another block.
 struct Cell {
-  enum Reader { last, lane, warp, block, kReaders };
+  enum Reader { kLast, kLane, kWarp, kBlock, kReaders };
   Access write;
   Access reads[kReaders];
   uint32_t owner = 0;       // of shared memory: the block that this is about
