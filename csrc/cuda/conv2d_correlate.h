@@ -74,18 +74,18 @@ struct Correlation {
     return {v.out, out.strides[1], places, aligned, v.bias, bias_stride, 0, relu};
   }
 
-  __device__ Job job(int64_t item) const {
+  __device__ void set(Job& job, int64_t item) const {
     const View v = view(item);
     const Reach &rows = v.sight.rows, &columns = v.sight.columns;
     const Digits weights(rows.taps, columns.taps, weight_channel(), rows.tap_step * weight.strides[2],
                          columns.tap_step * weight.strides[3]);
-    return {m,
-            v.n,
-            v.k,
-            {v.weight, {weight_row()}, {weights}, 1, 1},
-            {v.image + v.sight.start(image.strides), v.sight.result_places(image.strides),
-             v.sight.tap_places(image.strides), image_height(), image_width()},
-            output(v)};
+    job = {m,
+           v.n,
+           v.k,
+           {v.weight, {weight_row()}, {weights}, 1, 1},
+           {v.image + v.sight.start(image.strides), v.sight.result_places(image.strides),
+            v.sight.tap_places(image.strides), image_height(), image_width()},
+           output(v)};
   }
 };
 

@@ -31,18 +31,18 @@ struct WeightGradient {
   int64_t channels = 0;  // of a group of the image
   int64_t items = 0, m = 0, n = 0, k = 0;
 
-  __device__ Job job(int64_t group) const {
+  __device__ void set(Job& job, int64_t group) const {
     const Sight sight{forward_reach(height), forward_reach(width)};
     const T* const grads = grad.data + group * m * grad.strides[1];
     const T* const pixels = image.data + group * channels * image.strides[1] + sight.start(image.strides);
     const Digits results(height.windows, width.windows, grad.strides[0], grad.strides[2], grad.strides[3]);
     const Digits taps(height.kernel, width.kernel, out.strides[1], out.strides[2], out.strides[3]);
-    return {m,
-            n,
-            k,
-            {grads, {grad.strides[1]}, {results}, 1, 1},
-            {pixels, sight.tap_places(image.strides), sight.result_places(image.strides), height.length, width.length},
-            {out.data + group * m * out.strides[0], out.strides[0], taps, aligned, nullptr, 0, 0, false}};
+    job = {m,
+           n,
+           k,
+           {grads, {grad.strides[1]}, {results}, 1, 1},
+           {pixels, sight.tap_places(image.strides), sight.result_places(image.strides), height.length, width.length},
+           {out.data + group * m * out.strides[0], out.strides[0], taps, aligned, nullptr, 0, 0, false}};
   }
 };
 
@@ -50,7 +50,8 @@ struct WeightGradient {
 template <class T>
 __global__ void __launch_bounds__(kThreads) sum_weight(const WeightGradient<T> problem) {
   const int64_t weight = blockIdx.x, column = weight % problem.n, row = weight / problem.n % problem.m;
-  const auto job = problem.job(weight / problem.n / problem.m);
+  typename WeightGradient<T>::Job job;
+  problem.set(job, weight / problem.n / problem.m);
   T sum = 0;
   for (int64_t k = threadIdx.x; k < problem.k; k += kThreads)
     sum += job.a.at(static_cast<uint32_t>(row), static_cast<uint32_t>(k)) *

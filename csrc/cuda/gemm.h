@@ -5,9 +5,9 @@
 // enough. Each number that was fetched is used BM or BN times. Results of few tiles but many steps are cut along k:
 // each part sums into scratch, and the parts are added in order, which gives the same bits in every run.
 //
-// A Problem says what is multiplied: T, Accumulate, `items` products of at most m × n × k, and job(item) with its
-// operands (gemm_matrix.h or another Loader), its own m, n and k, and its Output. Left out: tensor cores, for which a
-// class takes the place of ScalarSums, with a Loader that keeps k innermost in shared memory.
+// A Problem says what is multiplied: T, Accumulate, `items` products of at most m × n × k, and set(job, item) for
+// a job: operands (gemm_matrix.h or another Loader), its own m, n and k, and its Output. Left out: tensor cores, for
+// which a class takes the place of ScalarSums, with a Loader that keeps k innermost in shared memory.
 #pragma once
 
 #include <algorithm>
@@ -41,7 +41,7 @@ struct Block {
     block /= cut.rows;
     part = block % cut.parts;
     item = block / cut.parts;
-    job = problem.job(item);
+    problem.set(job, item);
     begin = part * cut.steps;
     end = begin + cut.steps < job.k ? begin + cut.steps : job.k;
   }
@@ -122,7 +122,7 @@ __global__ void __launch_bounds__(kThreads)
     add_parts(const Problem problem, const typename Problem::Accumulate* partial, int64_t parts, int64_t blocks) {
   const int64_t item = blockIdx.x / blocks, first = blockIdx.x % blocks * kAddBlock, size = problem.m * problem.n;
   __shared__ typename Problem::Job job;
-  if (threadIdx.x == 0) job = problem.job(item);
+  if (threadIdx.x == 0) problem.set(job, item);
   __syncthreads();
   for (int64_t at = first + threadIdx.x; at < size && at < first + kAddBlock; at += kThreads) {
     const int64_t row = at / problem.n, column = at % problem.n;

@@ -146,13 +146,12 @@ struct Problem {
   Job whole;
   Batch batch;
 
-  __device__ Job job(int64_t item) const {
-    Job job = whole;
+  __device__ void set(Job& job, int64_t item) const {
+    job = whole;
     const Axis at = batch.offsets(item);
     job.a.data += at.a;
     job.b.data += at.b;
     job.out.data += at.out;
-    return job;
   }
 };
 
