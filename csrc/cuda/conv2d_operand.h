@@ -56,7 +56,7 @@ class Gathered<T, kAlongK, Rows, Steps>::Loader {
       if (i < kRows) table_[i] = place_of_row(i);
     } else {
       own_ = place_of_row(along());
-      if (i < BK) table_[k_ / BK % 2 * BK + i] = from_.steps(static_cast<uint32_t>(k_ + i));
+      if (i < BK) keep_step(k_ + i, k_ / BK % 2 * BK + i);
     }
   }
 
@@ -68,7 +68,7 @@ class Gathered<T, kAlongK, Rows, Steps>::Loader {
     } else {
       const int i = static_cast<int>(threadIdx.x), set = k_ / BK % 2 * BK;
       shared += set;
-      if (i < BK) table_[BK - set + i] = from_.steps(static_cast<uint32_t>(k_ + BK + i));
+      if (i < BK) keep_step(k_ + BK + i, BK - set + i);
     }
 #pragma unroll
     for (int piece = 0; piece < kPieces; ++piece)
@@ -93,6 +93,11 @@ class Gathered<T, kAlongK, Rows, Steps>::Loader {
   __device__ static int across(int piece) { return static_cast<int>(threadIdx.x) / kAcross + piece * kStride; }
   __device__ static int row(int piece) { return kAlongK ? across(piece) : along(); }
   __device__ static int step(int piece) { return kAlongK ? along() : across(piece); }
+
+  __device__ void keep_step(int k, int at) {
+    const Place place = from_.steps(static_cast<uint32_t>(k));
+    table_[at] = place;
+  }
 
   const Gathered& from_;
   Place* table_;
