@@ -49,8 +49,11 @@ def inspect(what: str | os.PathLike[str], *, cases: Sequence[int] | None = None,
         return run_inspected([str(program)], seed)
 
 
-def run_inspected(command: list[str], seed: int) -> Report:
-    """The report of a program that is linked with the inspector."""
+def run_inspected(command: list[str], seed: int, succeeds: bool = False) -> Report:
+    """The report of a program that is linked with the inspector.
+
+    RuntimeError where it ends before it reports, and, where it `succeeds`, with an exit code that no finding explains.
+    """
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "report.json"
         environment = os.environ | {"CUDASIM_REPORT": str(written), "CUDASIM_SEED": str(seed)}
@@ -58,7 +61,10 @@ def run_inspected(command: list[str], seed: int) -> Report:
         done = subprocess.run(command, env=environment, stdout=stderr)  # noqa: S603
         if not written.exists():
             raise RuntimeError(f"{Path(command[0]).name} ended with {done.returncode} before it could report")
-        return report_from(json.loads(written.read_text()))
+        report = report_from(json.loads(written.read_text()))
+        if succeeds and done.returncode and not report.findings:
+            raise RuntimeError(f"the kernels were not inspected to the end: exit code {done.returncode}, see above")
+        return report
 
 
 def _refuse_chevrons(path: Path) -> None:

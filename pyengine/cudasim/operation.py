@@ -37,7 +37,9 @@ def inspect_operation(name: str, cases: Sequence[int] | None, seed: int) -> Repo
     families = _families(name, [number for number, _ in chosen])
     library = _library(families)
     numbers = [str(number) for number, _ in chosen]
-    return run_inspected([sys.executable, "-m", "pyengine.cudasim.process", str(library), name, *numbers], seed)
+    return run_inspected(
+        [sys.executable, "-m", "pyengine.cudasim.process", str(library), name, *numbers], seed, succeeds=True
+    )
 
 
 def cases_of(name: str) -> Cases:

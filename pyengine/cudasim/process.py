@@ -186,8 +186,12 @@ def _bound(parameters: str, args: Sequence[Any], attrs: dict[str, Any]) -> dict[
         elif name in attrs:
             values[name] = attrs[name]
         else:
-            values[name] = constants[default] if default in constants else float(default)
+            values[name] = constants[default] if default in constants else _number(default)
     return values
+
+
+def _number(text: str) -> int | float:
+    return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
 def _check(name: str, error: bytes) -> None:
