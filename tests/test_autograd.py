@@ -182,11 +182,12 @@ def test_second_derivatives_agree_with_finite_differences(name, data) -> None:
             [None if s is None else s.numpy() for s in grad(first, [t for t in inputs if t.requires_grad], ups)]
         )
     sizes = max(1, *(np.abs(a).max(initial=0) for a in arrays if is_float(a)))
-    for a, b in zip(*found, strict=True):
-        # float64 all the way: a chain of kernels, each good to some u of the sizes that went in
-        assert (a is None) == (b is None)
-        if a is not None:
-            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10 * sizes**2, err_msg=f"{name}({call})")
+    for a, *others in zip(*found, strict=True):
+        for b in others:
+            # float64 all the way: a chain of kernels, each good to some u of the sizes that went in
+            assert (a is None) == (b is None)
+            if a is not None:
+                np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10 * sizes**2, err_msg=f"{name}({call})")
 
 
 def test_an_operation_without_a_gradient_says_so() -> None:
