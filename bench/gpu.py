@@ -35,6 +35,11 @@ class StepError(Exception):
     """What went wrong in a step."""
 
 
+def _of_checkout() -> dict[str, str]:
+    """So that children use this checkout's package, where it was built into it; else the installed one."""
+    return {"PYTHONPATH": str(ROOT)} if any(ROOT.glob("pyengine/_core.*.so")) else {}
+
+
 def command(arguments: Sequence[str], minutes: float, **environment: str) -> str:
     """What a command printed; StepError with its end where it fails, takes too long or is not there."""
     try:
@@ -45,7 +50,7 @@ def command(arguments: Sequence[str], minutes: float, **environment: str) -> str
             text=True,
             timeout=minutes * MINUTE,
             check=False,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            env={**os.environ, **_of_checkout(), **environment},
         )
     except FileNotFoundError:
         raise StepError(f"{arguments[0]} is not installed") from None
@@ -119,13 +124,13 @@ def tests(asked: argparse.Namespace, report: dict[str, Any]) -> dict[str, Any]:
     which = ["-m", "gpu"] if asked.device == "cuda" else ["--backends=cudasim", "tests/test_kernels.py"]
     if asked.quick:
         which += ["-k", "listed_calls and (add or matmul)"]
-    return {"summary": command([sys.executable, "-m", "pytest", "-q", *which], asked.minutes).strip()[-TAIL:]}
+    return {"summary": command([sys.executable, "-P", "-m", "pytest", "-q", *which], asked.minutes).strip()[-TAIL:]}
 
 
 def sanitizer(asked: argparse.Namespace, report: dict[str, Any]) -> dict[str, Any]:
     """Every listed call of every kernel under each of compute-sanitizer's tools; all are tried."""
     found, failed = {}, []
-    calls = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests/test_kernels.py", "-k", "listed_calls"]
+    calls = [sys.executable, "-P", "-m", "pytest", "-q", "-m", "gpu", "tests/test_kernels.py", "-k", "listed_calls"]
     for tool in SANITIZERS:
         options = ["--tool", tool, "--error-exitcode", "77", "--target-processes", "all"]
         try:

@@ -40,14 +40,16 @@ def gpu(*shape, dtype=np.float32):
 def run(code: str) -> None:
     """In an interpreter of its own: the module looks CuPy up once."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(pe.__file__).parents[1]), str(Path(__file__).parent)])}
-    out = subprocess.run([sys.executable, "-c", BEGIN + code], env=env, capture_output=True, text=True, check=False)
+    out = subprocess.run(
+        [sys.executable, "-P", "-c", BEGIN + code], env=env, capture_output=True, text=True, check=False
+    )
     assert out.returncode == 0, out.stderr
 
 
 def test_the_import_needs_neither_cupy_nor_a_driver() -> None:
     code = "import sys; sys.modules['cupy'] = None; import pyengine._cuda as k; assert callable(k.matmul)"
     env = {**os.environ, "PYTHONPATH": str(Path(pe.__file__).parents[1]), "CUDA_VISIBLE_DEVICES": ""}
-    out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    out = subprocess.run([sys.executable, "-P", "-c", code], env=env, capture_output=True, text=True, check=False)
     assert out.returncode == 0, out.stderr
 
 

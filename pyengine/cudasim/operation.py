@@ -38,7 +38,7 @@ def inspect_operation(name: str, cases: Sequence[int] | None, seed: int) -> Repo
     library = _library(families)
     numbers = [str(number) for number, _ in chosen]
     return run_inspected(
-        [sys.executable, "-m", "pyengine.cudasim.process", str(library), name, *numbers], seed, succeeds=True
+        [sys.executable, "-P", "-m", "pyengine.cudasim.process", str(library), name, *numbers], seed, succeeds=True
     )
 
 
