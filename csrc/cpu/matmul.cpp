@@ -9,12 +9,14 @@
 
 #include <algorithm>
 
+#include "core/batch.h"
 #include "cpu/matmul_blocks.h"
 #include "cpu/matmul_dot.h"
 
 namespace pe {
 namespace {
 
+using gemm::Batch;
 using gemm::kTaskFlops;
 using gemm::Product;
 
@@ -27,63 +29,12 @@ void multiply(const Product<T>& x, bool parallel) {
     gemm::multiply_blocks(x, parallel);
 }
 
-struct Axis {
-  int64_t size, a, b, c;  // strides
-};
-
-// The batch axes outermost first, without those of length 1, neighbours merged where all three operands allow it.
-struct Batch {
-  int count = 0;
-  Axis axes[kMaxDims];
-
-  Batch(In a, In b, Out out) {
-    for (int i = 0; i < out.ndim - 2; ++i) {
-      if (out.shape[i] == 1) continue;
-      const Axis axis{out.shape[i], stride(a, i - out.ndim + a.ndim), stride(b, i - out.ndim + b.ndim), out.strides[i]};
-      if (count > 0 && follows(axes[count - 1], axis))
-        axes[count - 1] = {axes[count - 1].size * axis.size, axis.a, axis.b, axis.c};
-      else
-        axes[count++] = axis;
-    }
-  }
-
-  int64_t size() const {
-    int64_t n = 1;
-    for (int i = 0; i < count; ++i) n *= axes[i].size;
-    return n;
-  }
-
-  static int64_t stride(In array, int axis) { return axis < 0 || array.shape[axis] == 1 ? 0 : array.strides[axis]; }
-  static bool follows(const Axis& outer, const Axis& inner) {
-    return outer.a == inner.size * inner.a && outer.b == inner.size * inner.b && outer.c == inner.size * inner.c;
-  }
-};
-
-// A batch that shares b is one taller product, if the rows of a and of out go on evenly from item to item.
-template <class T>
-void fold_rows(Product<T>& x, Batch& batch) {
-  if (batch.count == 0) return;
-  const Axis& axis = batch.axes[batch.count - 1];
-  if (axis.b != 0) return;
-  if (x.m == 1) {
-    x.a_row = axis.a;
-    x.c_row = axis.c;
-  }
-  if (axis.a != x.m * x.a_row || axis.c != x.m * x.c_row) return;
-  x.m *= axis.size;
-  --batch.count;
-}
-
 template <class T>
 Product<T> item(Product<T> x, const Batch& batch, int64_t index) {
-  for (int i = batch.count - 1; i >= 0; --i) {
-    const Axis& axis = batch.axes[i];
-    const int64_t at = index % axis.size;
-    index /= axis.size;
-    x.a += at * axis.a;
-    x.b += at * axis.b;
-    x.c += at * axis.c;
-  }
+  const gemm::BatchAxis at = batch.offsets(index);
+  x.a += at.a;
+  x.b += at.b;
+  x.c += at.out;
   return x;
 }
 
@@ -112,7 +63,7 @@ void matmul_of(In a, In b, OptIn bias, Activation act, Out out) {
   Product<T> x{as[0], bs[1], as[1],       a.as<T>(), at[0], at[1],   b.as<T>(),
                bt[0], bt[1], out.as<T>(), ct[0],     ct[1], nullptr, act == Activation::relu};
   Batch batch(a, b, out);
-  fold_rows(x, batch);
+  batch.fold_rows(x.m, x.a_row, x.c_row);
   if (!bias) return multiply_batch(x, batch);
   if (bias->strides[0] == 1 || x.n == 1) {
     x.bias = bias->as<T>();

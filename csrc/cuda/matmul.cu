@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "core/batch.h"
 #include "cuda/by_dtype.h"
 #include "cuda/gemm.h"
 #include "cuda/gemm_matrix.h"
@@ -17,52 +18,9 @@
 namespace pe {
 namespace {
 
+using gemm::Batch;
+using gemm::BatchAxis;
 using gemm::kVector;
-
-struct Axis {
-  int64_t size, a, b, out;  // strides
-};
-
-// The batch axes outermost first, without those of length 1, neighbours merged where all three operands allow it.
-struct Batch {
-  int count = 0;
-  Axis axes[kMaxDims];
-
-  Batch(In a, In b, Out out) {
-    for (int i = 0; i < out.ndim - 2; ++i) {
-      if (out.shape[i] == 1) continue;
-      const Axis axis{out.shape[i], stride(a, i - out.ndim + a.ndim), stride(b, i - out.ndim + b.ndim), out.strides[i]};
-      if (count > 0 && follows(axes[count - 1], axis))
-        axes[count - 1] = {axes[count - 1].size * axis.size, axis.a, axis.b, axis.out};
-      else
-        axes[count++] = axis;
-    }
-  }
-
-  int64_t size() const {
-    int64_t n = 1;
-    for (int i = 0; i < count; ++i) n *= axes[i].size;
-    return n;
-  }
-
-  // Where an item lies in each operand: the strides of an axis times its place, summed.
-  __device__ Axis offsets(int64_t item) const {
-    Axis at{};
-    for (int i = count - 1; i >= 0; --i) {
-      const int64_t place = item % axes[i].size;
-      item /= axes[i].size;
-      at.a += place * axes[i].a;
-      at.b += place * axes[i].b;
-      at.out += place * axes[i].out;
-    }
-    return at;
-  }
-
-  static int64_t stride(In array, int axis) { return axis < 0 || array.shape[axis] == 1 ? 0 : array.strides[axis]; }
-  static bool follows(const Axis& outer, const Axis& inner) {
-    return outer.a == inner.size * inner.a && outer.b == inner.size * inner.b && outer.out == inner.size * inner.out;
-  }
-};
 
 // A product without its batch: operands as rows × steps of k, b transposed.
 template <class T>
@@ -99,18 +57,6 @@ Product<T> product_of(In a, In b, OptIn bias, Activation act, Out out) {
   return x;
 }
 
-// A batch that shares b is one taller product, if the rows of a and of out go on evenly from item to item.
-template <class T>
-void fold_rows(Product<T>& x, Batch& batch) {
-  if (batch.count == 0) return;
-  const Axis& axis = batch.axes[batch.count - 1];
-  if (axis.b != 0) return;
-  if (x.m == 1) x.a_row = axis.a, x.out_row = axis.out;
-  if (axis.a != x.m * x.a_row || axis.out != x.m * x.out_row) return;
-  x.m *= axis.size;
-  --batch.count;
-}
-
 template <class T>
 void transpose(Product<T>& x, Batch& batch) {
   std::swap(x.m, x.n);
@@ -119,12 +65,13 @@ void transpose(Product<T>& x, Batch& batch) {
   std::swap(x.a_k, x.b_k);
   std::swap(x.out_row, x.out_column);
   std::swap(x.bias_row, x.bias_column);
-  for (Axis& axis : batch.axes) std::swap(axis.a, axis.b);
+  for (BatchAxis& axis : batch.axes) std::swap(axis.a, axis.b);
 }
 
 // Whether vectors along a walk at stride 1 are aligned wherever they start at a multiple of kVector.
 template <class T>
-bool vectors_are_aligned(const T* data, int64_t along, int64_t across, const Batch& batch, int64_t Axis::* stride) {
+bool vectors_are_aligned(const T* data, int64_t along, int64_t across, const Batch& batch,
+                         int64_t BatchAxis::* stride) {
   bool aligned = along == 1 && across % kVector<T> == 0 && is_aligned(data, 16);
   for (int i = 0; i < batch.count; ++i) aligned &= batch.axes[i].*stride % kVector<T> == 0;
   return aligned;
@@ -148,7 +95,7 @@ struct Problem {
 
   __device__ void set(Job& job, int64_t item) const {
     job = whole;
-    const Axis at = batch.offsets(item);
+    const BatchAxis at = batch.offsets(item);
     job.a.data += at.a;
     job.b.data += at.b;
     job.out.data += at.out;
@@ -162,11 +109,11 @@ void multiply(const Product<T>& x, const Batch& batch) {
   a = {x.a, x.a_row, x.a_k, false};
   b = {x.b, x.b_row, x.b_k, false};
   out = {x.out, x.out_row, {x.out_column}, false, x.bias, x.bias_row, x.bias_column, x.relu};
-  a.aligned = kAAlongK ? vectors_are_aligned(x.a, x.a_k, x.a_row, batch, &Axis::a)
-                       : vectors_are_aligned(x.a, x.a_row, x.a_k, batch, &Axis::a);
-  b.aligned = kBAlongK ? vectors_are_aligned(x.b, x.b_k, x.b_row, batch, &Axis::b)
-                       : vectors_are_aligned(x.b, x.b_row, x.b_k, batch, &Axis::b);
-  out.aligned = vectors_are_aligned(x.out, x.out_column, x.out_row, batch, &Axis::out);
+  a.aligned = kAAlongK ? vectors_are_aligned(x.a, x.a_k, x.a_row, batch, &BatchAxis::a)
+                       : vectors_are_aligned(x.a, x.a_row, x.a_k, batch, &BatchAxis::a);
+  b.aligned = kBAlongK ? vectors_are_aligned(x.b, x.b_k, x.b_row, batch, &BatchAxis::b)
+                       : vectors_are_aligned(x.b, x.b_row, x.b_k, batch, &BatchAxis::b);
+  out.aligned = vectors_are_aligned(x.out, x.out_column, x.out_row, batch, &BatchAxis::out);
   gemm::multiply(problem);
 }
 
@@ -179,7 +126,7 @@ template <class T>
 void matmul_of(In a, In b, OptIn bias, Activation act, Out out) {
   Batch batch(a, b, out);
   Product<T> x = product_of<T>(a, b, bias, act, out);
-  fold_rows(x, batch);
+  batch.fold_rows(x.m, x.a_row, x.out_row);
   if (x.n > 1 && x.m > 1 && std::llabs(x.out_row) < std::llabs(x.out_column)) transpose(x, batch);
   const bool a_along = along_k(x.m, x.a_row, x.a_k), b_along = along_k(x.n, x.b_row, x.b_k);
   if (a_along)
