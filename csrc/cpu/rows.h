@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "core/array.h"
+#include "core/row_axes.h"
 #include "core/vec.h"
 #include "cpu/streams.h"
 
@@ -16,10 +16,9 @@ struct Column {
 };
 inline Column as_column(const Array& a) { return {a}; }
 
-// Row r of an array of any strides. Outer axes that can be walked as one are merged, so that finding a row of a
-// contiguous array of any rank is one multiplication.
+// Row r of an array of any strides.
 template <class T>
-class Rows {
+class Rows : RowAxes {
  public:
   explicit Rows(const Array& a) : Rows(a, a.ndim - 1) {
     if (a.ndim > 0) {
@@ -34,18 +33,18 @@ class Rows {
 
   T* operator[](int64_t row) const {
     int64_t offset = 0;
-    for (int i = axes_ - 1; i > 0; --i) {
-      offset += row % shape_[i] * strides_[i];
-      row /= shape_[i];
+    for (int i = axes - 1; i > 0; --i) {
+      offset += row % shape[i] * strides[i];
+      row /= shape[i];
     }
-    return data_ + offset + (axes_ > 0 ? row * strides_[0] : 0);
+    return data_ + offset + (axes > 0 ? row * strides[0] : 0);
   }
 
   // How many rows from `row` on follow each other at distance row_stride().
-  int64_t run(int64_t row) const { return axes_ > 0 ? shape_[axes_ - 1] - row % shape_[axes_ - 1] : 1; }
-  int64_t row_stride() const { return axes_ > 0 ? strides_[axes_ - 1] : 0; }
+  int64_t run(int64_t row) const { return axes > 0 ? shape[axes - 1] - row % shape[axes - 1] : 1; }
+  int64_t row_stride() const { return axes > 0 ? strides[axes - 1] : 0; }
 
-  int64_t count = 1;      // how many rows
+  using RowAxes::count;
   int64_t length = 1;     // elements of a row
   int64_t stride = 1;     // between two elements of a row
   bool streamed = false;  // rows of a result that is better written past the caches (streams.h)
@@ -55,26 +54,9 @@ class Rows {
   // such stores alone, with no loads in between, would leave memory half idle.
   static constexpr int64_t kShortestStreamed = 512, kLongestStreamed = 32 * 1024;
 
-  // The first `axes` axes count the rows.
-  Rows(const Array& a, int axes) : data_(a.as<T>()) {
-    for (int i = 0; i < axes; ++i) {
-      count *= a.shape[i];
-      if (a.shape[i] == 1) continue;
-      if (axes_ > 0 && strides_[axes_ - 1] == a.strides[i] * a.shape[i]) {
-        shape_[axes_ - 1] *= a.shape[i];
-        strides_[axes_ - 1] = a.strides[i];
-      } else {
-        shape_[axes_] = a.shape[i];
-        strides_[axes_++] = a.strides[i];
-      }
-    }
-    if (count == 0) axes_ = 0;  // no rows: no axis of length 0 to divide by
-  }
+  Rows(const Array& a, int outer) : RowAxes(a, outer), data_(a.as<T>()) {}
 
   T* data_;
-  int axes_ = 0;
-  int64_t shape_[kMaxDims] = {};
-  int64_t strides_[kMaxDims] = {};
 };
 
 // Rows that one task works on: about `elements` of them, a multiple of the vector's lanes.

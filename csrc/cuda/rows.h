@@ -6,15 +6,15 @@
 // other than the last) take a thread each, so that neighbouring threads read neighbouring elements.
 #pragma once
 
-#include "core/array.h"
+#include "core/row_axes.h"
 #include "cuda/block_reduce.h"
 #include "cuda/strided.h"
 
 namespace pe::cuda {
 
-// Row r of an array of any strides; axes before the last are merged where they can be walked as one.
+// Row r of an array of any strides.
 template <class T>
-struct Rows {
+struct Rows : RowAxes {
   explicit Rows(const Array& a) : Rows(a, a.ndim > 0 ? a.ndim - 1 : 0) {
     if (a.ndim == 0) return;
     length = a.shape[a.ndim - 1];
@@ -49,29 +49,13 @@ struct Rows {
   }
 
   T* data;
-  int64_t count = 1;   // how many rows
-  int64_t length = 1;  // elements of a row
-  int64_t stride = 1;  // between two elements of a row
-  int axes = 0;
-  int64_t shape[kMaxDims] = {};
-  int64_t strides[kMaxDims] = {};
+  int64_t length = 1;             // elements of a row
+  int64_t stride = 1;             // between two elements of a row
   double inverse[kMaxDims] = {};  // 1 / shape
 
  private:
   // Rows of one element along the first `outer` axes.
-  Rows(const Array& a, int outer) : data(a.as<T>()) {
-    for (int i = 0; i < outer; ++i) {
-      count *= a.shape[i];
-      if (a.shape[i] == 1) continue;
-      if (axes > 0 && strides[axes - 1] == a.strides[i] * a.shape[i]) {
-        shape[axes - 1] *= a.shape[i];
-        strides[axes - 1] = a.strides[i];
-      } else {
-        shape[axes] = a.shape[i];
-        strides[axes++] = a.strides[i];
-      }
-    }
-    if (count == 0) axes = 0;  // no rows: no axis of length 0 to divide by
+  Rows(const Array& a, int outer) : RowAxes(a, outer), data(a.as<T>()) {
     for (int i = 0; i < axes; ++i) inverse[i] = 1 / static_cast<double>(shape[i]);
   }
 };
