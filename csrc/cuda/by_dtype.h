@@ -37,10 +37,10 @@ void by_number(const char* kernel, DType dtype, Run&& run) {
   by_float(kernel, dtype, run);
 }
 
-// An unsigned integer of that size: for kernels that only move elements.
+// An unsigned integer of so many bytes: for kernels that only move elements.
 template <class Run>
-void by_size(DType dtype, Run&& run) {
-  switch (itemsize(dtype)) {
+void by_size(int64_t bytes, Run&& run) {
+  switch (bytes) {
     case 1:
       return run(Type<uint8_t>{});
     case 2:

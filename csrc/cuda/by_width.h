@@ -9,18 +9,8 @@ namespace pe::cuda {
 
 template <class Run>
 void by_width(int64_t bytes, Run&& run) {
-  switch (bytes) {
-    case 1:
-      return run(Type<uint8_t>{});
-    case 2:
-      return run(Type<uint16_t>{});
-    case 4:
-      return run(Type<uint32_t>{});
-    case 8:
-      return run(Type<uint64_t>{});
-    default:
-      return run(Type<float4>{});
-  }
+  if (bytes == 16) return run(Type<float4>{});
+  by_size(bytes, run);
 }
 
 }  // namespace pe::cuda

@@ -50,7 +50,7 @@ void ordered(const char* kernel, const F& f, Out out, const Ins&... ins) {
 }  // namespace
 
 void where(In condition, In a, In b, Out out) {
-  by_size(out.dtype, [&](auto type) {
+  by_size(itemsize(out.dtype), [&](auto type) {
     using T = TypeOf<decltype(type)>;
     elementwise<T, uint8_t, T, T>(Where{}, out, condition, a, b);
   });

@@ -100,7 +100,7 @@ void move(In a, Out out) {
     return check_cuda(cudaMemcpyAsync(walk.base[0], walk.base[1], bytes, cudaMemcpyDeviceToDevice, current_stream()),
                       "copying");
   }
-  by_size(out.dtype, [&](auto type) {
+  by_size(itemsize(out.dtype), [&](auto type) {
     using T = TypeOf<decltype(type)>;
     const int axis = transposed_axis(walk);
     axis < 0 ? elementwise<T, T>(Same{}, out, a) : copy_transposed<T>(walk, axis);

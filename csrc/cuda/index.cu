@@ -142,7 +142,7 @@ void gather(In a, In positions, const Ints& axis, Out out) {
   if (positions.size() == 0) return;
   DataErrors errors(raise_position<false>);
   const LinePlaces places(out, positions, a, axis.values[0], errors.record());
-  by_size(a.dtype, [&](auto type) {
+  by_size(itemsize(a.dtype), [&](auto type) {
     enqueue(gather_lines<TypeOf<decltype(type)>>, blocks_for(positions.size(), kThreads), kThreads)(
         places, places.start(2).as<const char>(), places.start(0).as<char>());
   });
@@ -154,7 +154,7 @@ void scatter(In a, In src, In positions, const Ints& axis, Out out) {
   if (positions.size() == 0) return;
   DataErrors errors(raise_position<false>);
   const LinePlaces places(src, positions, out, axis.values[0], errors.record());
-  by_size(a.dtype, [&](auto type) {
+  by_size(itemsize(a.dtype), [&](auto type) {
     deposit<TypeOf<decltype(type)>>(places, Runs{}, places.lines.size, places.steps, places.start(2), places.start(0),
                                     Assign{});
   });

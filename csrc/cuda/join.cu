@@ -139,7 +139,7 @@ void triangle(In a, const Ints& named_diagonal, bool lower, Out out) {
   if (out.size() == 0) return;
   const int64_t height = a.shape[a.ndim - 2];
   const int64_t diagonal = std::clamp(named_diagonal.values[0], -height, a.shape[a.ndim - 1]);
-  by_size(a.dtype, [&](auto type) {
+  by_size(itemsize(a.dtype), [&](auto type) {
     using T = TypeOf<decltype(type)>;
     const Rows<const T> x(a);
     const Rows<T> y(out);
