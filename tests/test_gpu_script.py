@@ -11,8 +11,6 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 import gpu  # noqa: E402
 
-pytestmark = pytest.mark.skipif(not (ROOT / "bench/gpu.py").is_file(), reason="not in a checkout")
-
 
 def script(path, *arguments):
     command = [sys.executable, str(ROOT / "bench" / "gpu.py"), "--json", str(path), *arguments]
