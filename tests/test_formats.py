@@ -471,5 +471,5 @@ def test_folders_that_will_not_do(images, tmp_path):
     with pytest.raises(ValueError, match=r"birds: there is no image here; known are \.png"):
         load_and_split_dataset(folder)
     (tmp_path / "none").mkdir()
-    with pytest.raises(ValueError, match="this one has none"):
+    with pytest.raises(ValueError, match="nothing in this folder can be read"):
         load_and_split_dataset(tmp_path / "none")

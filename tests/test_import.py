@@ -28,7 +28,19 @@ def test_nothing_heavy_is_imported() -> None:
     )
     assert out.returncode == 0, out.stderr
     found = {name.partition(".")[0] for name in json.loads(out.stdout)}
-    heavy = {"matplotlib", "rich", "typer", "click", "torch", "cupy", "safetensors", "hypothesis", "pytest", "PIL"}
+    heavy = {
+        "matplotlib",
+        "rich",
+        "typer",
+        "click",
+        "torch",
+        "cupy",
+        "safetensors",
+        "hypothesis",
+        "pytest",
+        "PIL",
+        "tokenizers",
+    }
     unneeded = {"ssl", "http", "asyncio", "pybind11", "distutils", "setuptools"}
     assert found & (heavy | unneeded) == set()
 

@@ -258,8 +258,8 @@ def test_files_that_are_not_there_or_unknown(tmp_path):
 REVIEWS = "a fine film\t1\nso dull a plot\t0\nnot so bad\t1\nno fun at all\t0\n"
 
 
-def test_texts_stay_strings(write):
-    splits = load_and_split_dataset(write(REVIEWS, "r.tsv"), [0.5, 0.5])
+def test_texts_stay_strings_where_they_are_asked_for(write):
+    splits = load_and_split_dataset(write(REVIEWS, "r.tsv"), [0.5, 0.5], tokenize=False)
     assert (splits.kind, splits.task, splits.classes) == ("text", "classification", ("0", "1"))
     text, label = splits[0][0]
     assert f"{text}\t{label}" in REVIEWS

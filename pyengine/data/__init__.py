@@ -23,11 +23,32 @@ from .pixels import PixelDataset
 from .sampling import BatchSampler, RandomSampler, SequentialSampler, WeightedRandomSampler, permutation
 from .split import random_split
 from .splits import Splits
-from .tables import TextDataset
+from .text import (
+    BucketBatchSampler,
+    CharVocab,
+    SubwordTokenizer,
+    TextDataset,
+    TokenDataset,
+    TokenWindows,
+    Vocab,
+    WordVocab,
+    causal_mask,
+    load_sst2,
+    load_tiny_shakespeare,
+    load_vocab,
+    pad_collate,
+    pad_sequences,
+    padding_mask,
+    read_text,
+    split_words,
+)
 
 __all__ = [
-    "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "DownloadError", "IterableDataset", "PixelDataset",
-    "RandomSampler", "SequentialSampler", "Splits", "Subset", "TensorDataset", "TextDataset", "WeightedRandomSampler",
-    "default_collate", "draw_glasses_rings", "load_and_split_dataset", "load_cifar10", "load_diabetes", "load_digits",
-    "load_fashion_mnist", "load_images", "load_mnist", "load_tumour", "permutation", "random_split", "transforms",
+    "BatchSampler", "BucketBatchSampler", "CharVocab", "ConcatDataset", "DataLoader", "Dataset", "DownloadError",
+    "IterableDataset", "PixelDataset", "RandomSampler", "SequentialSampler", "Splits", "SubwordTokenizer", "Subset",
+    "TensorDataset", "TextDataset", "TokenDataset", "TokenWindows", "Vocab", "WeightedRandomSampler", "WordVocab",
+    "causal_mask", "default_collate", "draw_glasses_rings", "load_and_split_dataset", "load_cifar10", "load_diabetes",
+    "load_digits", "load_fashion_mnist", "load_images", "load_mnist", "load_sst2", "load_tiny_shakespeare",
+    "load_tumour", "load_vocab", "pad_collate", "pad_sequences", "padding_mask", "permutation", "random_split",
+    "read_text", "split_words", "transforms",
 ]  # fmt: skip

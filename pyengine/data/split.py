@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import Array
 from ..random import Generator
 from .dataset import Dataset, Subset
-from .sampling import permutation, pick_generator
+from .sampling import Indices, permutation, pick_generator
 
 
 def random_split(
@@ -16,13 +17,15 @@ def random_split(
     lengths: Sequence[int] | Sequence[float],
     seed: int | None = None,
     generator: Generator | None = None,
+    stratify: Sequence[int] | None = None,
 ) -> list[Subset]:
     """Disjoint random parts of a data set.
 
     lengths    how many samples each part gets, or fractions that add up to 1; they are rounded down, and the samples
                left over are dealt to the first parts, one each
     seed       the same seed gives the same parts; without one, and without a generator, `pe.manual_seed` decides
-    ValueError where the lengths do not add up, or a fraction leaves its part empty.
+    stratify   a class for each sample: every part gets its share of each class, to within one or two samples
+    ValueError where the lengths do not add up, a fraction leaves its part empty, or the classes are not one for each.
 
     >>> from pyengine.data import load_digits
     >>> [len(part) for part in random_split(load_digits(), [0.70, 0.15, 0.15], seed=0)]
@@ -30,8 +33,23 @@ def random_split(
     """
     order = permutation(len(dataset), pick_generator("random_split", seed, generator))
     sizes = _sizes(len(dataset), lengths)
+    if stratify is not None:
+        order = _dealt(order, np.asarray(stratify))
     ends = np.cumsum(sizes)
     return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+
+
+def _dealt(order: Indices, classes: Array) -> Indices:
+    """The order with the samples of each class spread evenly over it, so that any stretch has its share of each."""
+    if classes.shape != order.shape:
+        raise ValueError(f"random_split: {len(order)} samples, but stratify has shape {classes.shape}")
+    shuffled = classes[order]
+    places = np.empty(len(order))
+    for kind in np.unique(shuffled):
+        own = shuffled == kind
+        places[own] = (np.arange(own.sum()) + 0.5) / own.sum()
+    dealt: Indices = order[np.argsort(places, kind="stable")]
+    return dealt
 
 
 def _sizes(n: int, lengths: Sequence[int] | Sequence[float]) -> list[int]:

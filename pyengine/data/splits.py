@@ -7,6 +7,7 @@ from typing import Any
 
 from .dataset import Subset
 from .encoding import TableEncoder
+from .text.vocab import Vocab
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
 
@@ -23,6 +24,7 @@ class Splits:
     features      the names of the inputs, for a table; () otherwise
     encoder       makes inputs of further rows of a table; None otherwise
     target_scale  (mean, std) that targets were centred and divided by; (0, 1) where they were not
+    vocab         which word has which id, for texts; None otherwise
     notes         lines that say what was found and done
 
     >>> import pathlib, tempfile
@@ -45,6 +47,7 @@ class Splits:
     encoder: TableEncoder | None = None
     target_scale: tuple[float, float] = (0.0, 1.0)
     notes: tuple[str, ...] = field(default=(), repr=False)
+    vocab: Vocab | None = field(default=None, repr=False)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.parts)

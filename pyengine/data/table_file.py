@@ -10,6 +10,7 @@ import numpy as np
 
 Numbers: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
+TABBED = (".tsv", ".txt")  # kinds of files whose cells are separated by tabs
 MISSING = ("", "?", "na", "n/a", "nan", "null")  # in any case, with or without spaces around
 
 
@@ -36,7 +37,7 @@ class Table:
 
 
 def read_table(path: str | Path) -> Table:
-    """The rows of a .csv or .tsv file, UTF-8. A first row that reads like names gives the columns' names.
+    """The rows of a .csv file, or a .tsv or .txt with tabs, UTF-8. A first row that reads like names names the columns.
 
     It does where none of its cells is empty or a number, no two are the same, and none of them occurs again in its
     column; otherwise the columns are called "0", "1", …. Empty lines are skipped.
@@ -99,7 +100,7 @@ def _read_rows(path: Path) -> tuple[list[list[str]], list[int]]:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[list[str], int]]:
-    tabs = path.suffix.lower() == ".tsv"
+    tabs = path.suffix.lower() in TABBED
     with path.open(encoding="utf-8-sig", newline="") as file:
         # the quotes in a .tsv are part of its text: tab-separated files quote nothing
         reader = csv.reader(

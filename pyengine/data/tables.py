@@ -1,4 +1,4 @@
-"""Tables: a CSV or TSV file as normalised inputs and a target, or as texts and labels."""
+"""Tables: a CSV or TSV file as normalised inputs and a target, or as token ids of texts and labels."""
 
 import math
 from collections.abc import Sequence
@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from .dataset import Subset, TensorDataset, check_index
+from .dataset import Subset, TensorDataset
 from .encoding import CategoryColumn, fit_encoder
 from .sampling import Indices
 from .split import random_split
 from .splits import CLASSIFICATION, REGRESSION, Splits
 from .table_file import Table, as_numbers, is_missing
+from .text.dataset import TextDataset
+from .text.tokens import TokenDataset, encode_all
+from .text.vocab import WordVocab
 
+MAX_VOCAB = 50_000
 MANY = 20  # a target of whole numbers with more different values than this is a quantity, not a class
 
 
@@ -28,6 +32,9 @@ class TableOptions:
     missing: str = "refuse"
     normalize: bool = True
     scale_target: bool = False
+    tokenize: bool = True
+    max_vocab: int = MAX_VOCAB
+    max_length: int | None = None
 
     def check(self) -> None:
         """ValueError for a word that is not among the choices."""
@@ -38,42 +45,27 @@ class TableOptions:
             if value not in choices:
                 known = ", ".join(repr(choice) for choice in choices)
                 raise ValueError(f"load_and_split_dataset: {name} is {value!r}; it must be one of {known}")
+        if self.max_length is not None and self.max_length < 1:
+            raise ValueError(f"load_and_split_dataset: max_length is {self.max_length}; it must be 1 or more words")
 
 
-class TextDataset:
-    """Texts and their labels: sample i is `(texts[i], label)`, the label an int; a batch is a list and a tensor.
-
-    ValueError where they are not equally many.
-
-    >>> from pyengine.data import DataLoader
-    >>> next(iter(DataLoader(TextDataset(["fine", "dull"], [1, 0]), batch_size=2)))
-    (['fine', 'dull'], tensor([1, 0]))
-    """
-
-    def __init__(self, texts: Sequence[str], labels: Sequence[int]) -> None:
-        if len(texts) != len(labels):
-            raise ValueError(f"TextDataset: {len(texts)} texts and {len(labels)} labels")
-        self.texts = list(texts)
-        self.labels = [int(label) for label in labels]
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def __getitem__(self, index: int) -> tuple[str, int]:
-        check_index(self, index)
-        return self.texts[index], self.labels[index]
-
-
-def split_rows(n: int, splits: Sequence[int] | Sequence[float], seed: int) -> list[Indices]:
+def split_rows(
+    n: int, splits: Sequence[int] | Sequence[float], seed: int, stratify: Sequence[int] | None = None
+) -> list[Indices]:
     """The numbers of the rows in each part; ValueError where the training part, the first, is empty."""
-    parts = [part.indices for part in random_split(range(n), splits, seed=seed)]
+    parts = [part.indices for part in random_split(range(n), splits, seed=seed, stratify=stratify)]
     if not len(parts[0]):
         raise ValueError(f"load_and_split_dataset: splits {list(splits)} leave the training part, the first, empty")
     return parts
 
 
-def split_table(table: Table, splits: Sequence[int] | Sequence[float], seed: int, options: TableOptions) -> Splits:
-    """A table as parts of (inputs, target), or of (text, label) where it is a column of texts and one of labels."""
+def split_table(
+    table: Table, splits: Sequence[int] | Sequence[float], seed: int, options: TableOptions, texts: bool = False
+) -> Splits:
+    """A table as parts of (inputs, target), or of (token ids, label) where it is a column of texts and one of labels.
+
+    texts  that it is of texts is known, not to be found out
+    """
     options.check()
     if not len(table):
         raise ValueError(f"{table.path}: there is a line of names but no row below it")
@@ -86,10 +78,9 @@ def split_table(table: Table, splits: Sequence[int] | Sequence[float], seed: int
     if not names:
         raise ValueError(f"{table.path}: there is no column besides the target {target!r}")
     _check_target(table, target)
-    parts = split_rows(len(table), splits, seed)
-    if len(names) == 1 and names[0] not in options.categorical and _is_text(table.columns[names[0]]):
-        return _split_texts(table, names[0], target, parts)
-    return _split_columns(table, names, target, parts, options)
+    if len(names) == 1 and names[0] not in options.categorical and (texts or _is_text(table.columns[names[0]])):
+        return _split_texts(table, names[0], target, splits, seed, options)
+    return _split_columns(table, names, target, split_rows(len(table), splits, seed), options)
 
 
 def _split_columns(
@@ -121,15 +112,55 @@ def _split_columns(
     )  # fmt: skip
 
 
-def _split_texts(table: Table, name: str, target: str, parts: Sequence[Indices]) -> Splits:
-    for row, cell in enumerate(table.columns[name]):
+def _split_texts(
+    table: Table,
+    name: str,
+    target: str,
+    splits: Sequence[int] | Sequence[float],
+    seed: int,
+    options: TableOptions,
+) -> Splits:
+    cells = table.columns[name]
+    for row, cell in enumerate(cells):
         if not cell:
             raise ValueError(f"{table.where(name, row)}: the text is missing")
+    _check_classes(table, target, options.task)
     labels, classes = class_numbers(table.columns[target])
-    dataset = TextDataset(table.columns[name], labels.tolist())
-    words = sum(len(text.split()) for text in dataset.texts) / len(dataset)
-    notes = (f"texts: column {name}, {words:.1f} words on average", class_note(target, classes))
-    return Splits(subsets(dataset, parts), table.path, "text", CLASSIFICATION, target, classes, notes=notes)
+    parts = split_rows(len(table), splits, seed, stratify=labels.tolist())
+    words = sum(len(text.split()) for text in cells) / len(cells)
+    notes = [f"texts: column {name}, {words:.1f} words on average", class_note(target, classes)]
+    vocab, dataset = None, None
+    if options.tokenize:
+        vocab = WordVocab.build([cells[row] for row in parts[0]], max_size=options.max_vocab)
+        sequences = encode_all(cells, vocab.encode, options.max_length)
+        dataset = TokenDataset(sequences, labels, vocab.pad_id, cells)
+        unknown = [float(np.mean(np.concatenate([sequences[row] for row in rows]) == 1)) for rows in parts if len(rows)]
+        notes.append(
+            f"words become ids: a vocabulary of {len(vocab):,} from the {len(parts[0])} training texts alone; <pad> is "
+            f"0, <unk> is 1, and {unknown[-1]:.1%} of the last part's words"
+        )
+    return Splits(
+        subsets(dataset or TextDataset(cells, labels.tolist()), parts), table.path, "text", CLASSIFICATION, target,
+        classes, notes=tuple(notes), vocab=vocab,
+    )  # fmt: skip
+
+
+def _check_classes(table: Table, target: str, task: str | None) -> None:
+    """ValueError where the labels of texts are no classes: numbers that do not repeat, or all the same."""
+    cells = table.columns[target]
+    kinds = sorted(set(cells))
+    shown = ", ".join(kinds[:3])
+    if task == REGRESSION or (task is None and guess_task(cells) == REGRESSION):
+        raise ValueError(
+            f"{table.path}: the labels in column {target!r} are numbers of {len(kinds)} values ({shown}, …), not "
+            f'classes; texts need a label that is one of a few. If they are classes, pass task="classification"'
+        )
+    if len(kinds) == 1:
+        raise ValueError(f"{table.path}: every label in column {target!r} is {shown!r}; it takes two classes or more")
+    if len(kinds) == len(cells):
+        raise ValueError(
+            f"{table.path}: the {len(cells)} labels of column {target!r} differ ({shown}, …); they are no classes"
+        )
 
 
 def class_numbers(cells: Sequence[str]) -> "tuple[np.ndarray[Any, np.dtype[np.int64]], tuple[str, ...]]":
