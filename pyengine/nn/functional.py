@@ -31,6 +31,7 @@ from .loss_functions import (
     smooth_l1_loss,
 )
 from .padding_function import pad
+from .pair_losses import contrastive_loss, info_nce_loss, triplet_margin_loss
 from .pooling_functions import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -42,11 +43,11 @@ from .pooling_functions import (
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "conv1d", "conv2d", "conv_transpose2d", "cosine_similarity", "cross_entropy",
-    "dropout", "dropout2d", "elu", "embedding", "gelu", "hardtanh", "huber_loss", "interpolate", "kl_div", "l1_loss",
-    "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid", "max_pool1d", "max_pool2d", "mse_loss",
-    "nll_loss", "normalize", "one_hot", "pad", "relu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus",
-    "tanh",
+    "binary_cross_entropy_with_logits", "contrastive_loss", "conv1d", "conv2d", "conv_transpose2d", "cosine_similarity",
+    "cross_entropy", "dropout", "dropout2d", "elu", "embedding", "gelu", "hardtanh", "huber_loss", "info_nce_loss",
+    "interpolate", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid", "max_pool1d",
+    "max_pool2d", "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "relu", "sigmoid", "silu", "smooth_l1_loss",
+    "softmax", "softplus", "tanh", "triplet_margin_loss",
 ]  # fmt: skip
 
 

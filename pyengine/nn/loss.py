@@ -1,8 +1,14 @@
 """Losses: one number that says how wrong a guess is. All take reduction="mean", "sum" or "none"."""
 
+import math
+
+from ..creation import tensor
 from ..tensor import Tensor
 from . import loss_functions as functions
+from . import pair_losses
+from .functional import normalize
 from .module import Module
+from .parameter import Parameter
 
 
 class _Loss(Module):
@@ -199,3 +205,70 @@ class BCEWithLogitsLoss(_Loss):
         return functions.binary_cross_entropy_with_logits(
             input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
         )
+
+
+class ContrastiveLoss(_Loss):
+    """Pairs that belong together come close, others at least `margin` apart; see `functional.contrastive_loss`.
+
+    >>> import pyengine as pe
+    >>> loss = ContrastiveLoss(margin=2.0)
+    >>> loss(pe.tensor([[0.0, 0.0]]), pe.tensor([[0.0, 1.0]]), pe.tensor([0]))
+    tensor(0.5)
+    """
+
+    def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, x1: Tensor, x2: Tensor, label: Tensor) -> Tensor:
+        """Pairs (n, features) and labels (n,), 1 for those that belong together, to a single number."""
+        return pair_losses.contrastive_loss(x1, x2, label, margin=self.margin, reduction=self.reduction)
+
+
+class TripletMarginLoss(_Loss):
+    """An anchor comes nearer to a positive than to a negative, by `margin`; see `functional.triplet_margin_loss`.
+
+    >>> import pyengine as pe
+    >>> TripletMarginLoss()(pe.zeros(1, 2), pe.zeros(1, 2), pe.tensor([[3.0, 4.0]]))
+    tensor(0.)
+    """
+
+    def __init__(
+        self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, *, reduction: str = "mean"
+    ) -> None:
+        super().__init__(reduction)
+        self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
+
+    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        """Three tensors of one shape (n, features) to a single number."""
+        return pair_losses.triplet_margin_loss(
+            anchor, positive, negative, margin=self.margin, p=self.p, eps=self.eps, swap=self.swap,
+            reduction=self.reduction,
+        )  # fmt: skip
+
+
+class InfoNCELoss(_Loss):
+    """Row i of one tensor finds row i of another among all its rows, by their cosines: CLIP's loss; `info_nce_loss`.
+
+    scale  what cosines are multiplied by before the softmax. It is learned, as exp(logit_scale), and at most 100: hand
+           the loss's parameters to the optimizer with the model's
+    ValueError for a scale that is not above 0.
+
+    >>> import pyengine as pe
+    >>> loss = InfoNCELoss(scale=10.0)
+    >>> print(f"{loss(pe.eye(2), 3.0 * pe.eye(2)).item():.6f}")  # lengths do not matter
+    0.000045
+    """
+
+    MOST = math.log(100.0)
+
+    def __init__(self, scale: float = 1 / 0.07, *, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        if not scale > 0:
+            raise ValueError(f"InfoNCELoss: scale is a factor greater than 0, not {scale}")
+        self.logit_scale = Parameter(tensor(math.log(scale)))
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """Two tensors (n, features) to a single number."""
+        scale = self.logit_scale.clamp(max=self.MOST).exp()
+        return pair_losses.info_nce_loss(normalize(x1), normalize(x2), scale, reduction=self.reduction)

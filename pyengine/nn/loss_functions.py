@@ -97,7 +97,7 @@ def nll_loss(
     safe = k.mul(target.data, k.copy(kept, target.dtype))  # 0 in place of what is ignored
     per_row = wrap(counts, input.device)
     losses = -(apply(TAKE_LAST, (rows, wrap(safe, input.device))) * per_row)
-    return _reduced("nll_loss", losses, reduction, per_row)
+    return reduced("nll_loss", losses, reduction, per_row)
 
 
 def log_softmax(input: Tensor, dim: int = -1) -> Tensor:
@@ -124,7 +124,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
     ValueError: mse_loss: input (8, 1) and target (8,) differ in shape; reshape the target to (8, 1)
     in ...
     """
-    return _reduced("mse_loss", _difference("mse_loss", input, target).square(), reduction)
+    return reduced("mse_loss", _difference("mse_loss", input, target).square(), reduction)
 
 
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
@@ -137,7 +137,7 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
     tensor(1.5)
     """
     difference = _difference("l1_loss", input, target)
-    return _reduced("l1_loss", difference.relu() + (-difference).relu(), reduction)
+    return reduced("l1_loss", difference.relu() + (-difference).relu(), reduction)
 
 
 def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta: float = 1.0) -> Tensor:
@@ -154,7 +154,7 @@ def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta:
     if not delta > 0:
         raise located(ValueError(f"huber_loss: delta is a distance greater than 0, not {delta}"))
     losses = apply(HUBER, (_difference("huber_loss", input, target),), {"delta": float(delta)})
-    return _reduced("huber_loss", losses, reduction)
+    return reduced("huber_loss", losses, reduction)
 
 
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
@@ -170,8 +170,8 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
         raise located(ValueError(f"smooth_l1_loss: beta is a distance, from 0 on, not {beta}"))
     difference = _difference("smooth_l1_loss", input, target)
     if beta == 0:
-        return _reduced("smooth_l1_loss", difference.relu() + (-difference).relu(), reduction)
-    return _reduced("smooth_l1_loss", apply(HUBER, (difference,), {"delta": float(beta)}) / beta, reduction)
+        return reduced("smooth_l1_loss", difference.relu() + (-difference).relu(), reduction)
+    return reduced("smooth_l1_loss", apply(HUBER, (difference,), {"delta": float(beta)}) / beta, reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -203,7 +203,7 @@ def binary_cross_entropy_with_logits(
     if losses.shape != input.shape:
         error = f"{name}: pos_weight {pos_weight.shape} does not broadcast to the input, {input.shape}"
         raise located(ValueError(error))
-    return _reduced(name, losses if weight is None else losses * weight, reduction)
+    return reduced(name, losses if weight is None else losses * weight, reduction)
 
 
 def binary_cross_entropy(
@@ -227,7 +227,7 @@ def binary_cross_entropy(
     if ((input < 0) | (input > 1)).any():
         raise located(ValueError(f"{name}: an input is outside [0, 1]; for logits use {name}_with_logits"))
     losses: Tensor = apply(BINARY_CROSS_ENTROPY, (input, target))
-    return _reduced(name, losses if weight is None else losses * weight, reduction)
+    return reduced(name, losses if weight is None else losses * weight, reduction)
 
 
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
@@ -253,7 +253,7 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
         losses = losses.masked_fill(none, 0.0)
     if reduction == "batchmean":
         return losses.sum() / (input.shape[0] if input.ndim else 1)
-    return _reduced("kl_div", losses, reduction)
+    return reduced("kl_div", losses, reduction)
 
 
 # --- what they share
@@ -340,7 +340,7 @@ def _full_cross_entropy(
         if smoothing:
             even = -(log_softmax(rows) * weight).sum(-1) * kept.detach()
             losses = losses * (1.0 - smoothing) + even * (smoothing / rows.shape[-1])
-    return _reduced("cross_entropy", losses, reduction, counts)
+    return reduced("cross_entropy", losses, reduction, counts)
 
 
 def _of_probabilities(rows: Tensor, shares: Tensor, weight: Tensor | None, reduction: str, smoothing: float) -> Tensor:
@@ -348,10 +348,10 @@ def _of_probabilities(rows: Tensor, shares: Tensor, weight: Tensor | None, reduc
         shares = shares * (1.0 - smoothing) + smoothing / rows.shape[-1]
     if weight is not None:
         shares = shares * weight
-    return _reduced("cross_entropy", apply(CROSS_ENTROPY_ROWS, (rows, shares))[0], reduction)
+    return reduced("cross_entropy", apply(CROSS_ENTROPY_ROWS, (rows, shares))[0], reduction)
 
 
-def _reduced(name: str, losses: Tensor, reduction: str, counts: Tensor | None = None) -> Tensor:
+def reduced(name: str, losses: Tensor, reduction: str, counts: Tensor | None = None) -> Tensor:
     """The mean (over `counts`, where elements count differently) or sum of the losses, or as they are."""
     if reduction == "mean":
         return losses.sum() / (size(losses.shape) or float("nan")) if counts is None else losses.sum() / counts.sum()
