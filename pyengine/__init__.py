@@ -72,28 +72,37 @@ from .record import record
 from .tensor import Tensor, is_tensor
 
 if TYPE_CHECKING:
-    from . import cuda, cudasim, data, nn, optim
+    from . import cuda, cudasim, data, models, nn, optim, train
+    from .data import DataLoader, load_and_split_dataset
+    from .models import TransformerClassifier
+    from .nn import CrossEntropyLoss
+    from .optim import Adam
     from .profiler import profile
     from .saving import load, save
+    from .train import evaluate
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Function", "Generator", "Tensor", "arange", "as_tensor", "autograd", "backend", "bernoulli", "bool",
-    "checkpoint", "cuda", "cudasim", "data", "detect_anomaly", "device", "double", "einsum", "empty", "empty_cache",
-    "empty_like", "enable_grad", "eye", "float", "float16", "float32", "float64", "from_dlpack", "from_numpy", "full",
-    "full_like", "get_num_threads", "grad", "gradcheck", "half", "inf", "int", "int32", "int64", "is_grad_enabled",
-    "is_tensor", "linspace", "load", "long", "manual_seed", "memory_stats", "nan", "nn", "no_grad", "normal", "ones",
-    "ones_like", "optim", "pi", "profile", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
-    "record", "save", "set_grad_enabled", "set_num_threads", "tensor", "tril_indices", "triu_indices", "uint8",
+    "Adam", "CrossEntropyLoss", "DataLoader", "Function", "Generator", "Tensor", "TransformerClassifier", "arange",
+    "as_tensor", "autograd", "backend", "bernoulli", "bool", "checkpoint", "cuda", "cudasim", "data", "detect_anomaly",
+    "device", "double", "einsum", "empty", "empty_cache", "empty_like", "enable_grad", "evaluate", "eye", "float",
+    "float16", "float32", "float64", "from_dlpack", "from_numpy", "full", "full_like", "get_num_threads", "grad",
+    "gradcheck", "half", "inf", "int", "int32", "int64", "is_grad_enabled", "is_tensor", "linspace", "load",
+    "load_and_split_dataset", "long", "manual_seed", "memory_stats", "models", "nan", "nn", "no_grad", "normal", "ones",
+    "ones_like", "optim", "pi", "profile", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "record",
+    "save", "set_grad_enabled", "set_num_threads", "tensor", "train", "tril_indices", "triu_indices", "uint8",
     "uniform", "zeros", "zeros_like",
     *_functions,
 ]  # fmt: skip
 
 # By name, the module that holds or is it: all of these take as long to import as the rest.
 _ON_FIRST_USE = {
-    "cuda": "cuda", "cudasim": "cudasim", "data": "data", "load": "saving", "nn": "nn", "optim": "optim",
-    "profile": "profiler", "save": "saving",
+    "cuda": "cuda", "cudasim": "cudasim", "data": "data", "load": "saving", "models": "models", "nn": "nn",
+    "optim": "optim", "profile": "profiler", "save": "saving", "train": "train",
+    # what a first program needs, in one line
+    "Adam": "optim", "CrossEntropyLoss": "nn", "DataLoader": "data", "TransformerClassifier": "models",
+    "evaluate": "train", "load_and_split_dataset": "data",
 }  # fmt: skip
 
 

@@ -8,9 +8,10 @@ from ..tensor_file import BadFileError
 from .callbacks import Callback, ClipGradients, EarlyStopping, Schedule
 from .checkpoint import Checkpoints
 from .metrics import accuracy, confusion_matrix, mean_absolute_error, r2, top_k_accuracy
+from .score import Score, evaluate
 from .trainer import Best, Trainer
 
 __all__ = [
-    "BadFileError", "Best", "Callback", "Checkpoints", "ClipGradients", "EarlyStopping", "Schedule", "Trainer",
-    "accuracy", "confusion_matrix", "mean_absolute_error", "r2", "top_k_accuracy",
+    "BadFileError", "Best", "Callback", "Checkpoints", "ClipGradients", "EarlyStopping", "Schedule", "Score", "Trainer",
+    "accuracy", "confusion_matrix", "evaluate", "mean_absolute_error", "r2", "top_k_accuracy",
 ]  # fmt: skip
