@@ -142,7 +142,7 @@ class Profile:
         except ImportError:
             print(self.table())
             return
-        console = Console()
+        console = Console(emoji=False)
         if not console.is_terminal:
             print(self.table())
             return

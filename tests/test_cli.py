@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import pyengine as pe
 from pyengine.cli import app
+from pyengine.cli.common import console
 from pyengine.recipes import RECIPES, run
 
 QUICK = ["--epochs", "2", "--hidden", "16"]
@@ -417,3 +418,8 @@ def test_the_bare_command_shows_the_help():
     result = invoke()
     assert "train" in result.output
     assert "info" in result.output
+
+
+def test_a_line_number_is_no_emoji(capsys):
+    console().print("gemm.h:100: two lanes")
+    assert capsys.readouterr().out == "gemm.h:100: two lanes\n"

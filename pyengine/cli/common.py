@@ -113,7 +113,7 @@ def console() -> "Console":
     """The terminal, or whatever the output goes to."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, emoji=False)  # no emoji: line 100 of a file is not :100:
 
 
 def training(help: str, **rules: Any) -> Any:

@@ -23,6 +23,7 @@ from . import toolchain
 from .report import Report
 
 _LARGEST = 1 << 16  # elements of all operands of a case: every access of every thread is looked at, one by one
+_THROUGH_COPY = {"getitem_backward", "pad", "reshape", "setitem"}  # of backend.py: they copy and fill by two kernels
 _INCLUDED = re.compile(r'#include "kernels/(\w+)\.h"')
 _KERNEL_NAME = re.compile(r'visit\(Kernel<[^>]*>\{\s*"(\w+)"')
 
@@ -120,8 +121,7 @@ def _families(name: str, numbers: Sequence[int]) -> list[str]:
         run_case(recorder, cases, calls[number], lambda operand: operand)
     homes = {kernel: family for family, kernels in _kernels_by_family() for kernel in kernels}
     used = sorted({homes[kernel] for kernel in recorder.names if kernel in homes})
-    # views copy and fill through these two
-    used = sorted({*used, *(homes[k] for k in ("copy", "full") if recorder.names & {"pad", "reshape", "setitem"})})
+    used = sorted({*used, *(homes[k] for k in ("copy", "full") if recorder.names & _THROUGH_COPY)})
     if not used:
         raise ValueError(f"{name} calls no kernel: it only looks at memory in another way")
     return _with_those_they_call(used)
