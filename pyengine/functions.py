@@ -10,7 +10,7 @@ from .operands import pow, where
 from .tensor import Tensor
 
 __all__ = [
-    "abs", "add", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "argsort", "bitwise_and",
+    "abs", "add", "addmm", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "argsort", "bitwise_and",
     "bitwise_not", "bitwise_or", "bitwise_xor", "bmm", "broadcast_to", "cat", "ceil", "chunk", "clamp", "clip",
     "concat", "concatenate", "cos", "cumsum", "diag", "diagonal", "div", "dot", "eq", "equal", "erf", "exp", "expm1",
     "flatten", "flip", "floor", "floor_divide", "gather", "ge", "gt", "index_add", "index_select", "isclose",
@@ -80,6 +80,7 @@ take = Tensor.take
 # products
 bmm = Tensor.bmm
 dot = Tensor.dot
+addmm = Tensor.addmm
 matmul = Tensor.matmul
 mm = Tensor.mm
 outer = Tensor.outer

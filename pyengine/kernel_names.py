@@ -10,6 +10,7 @@ KERNEL_NAMES = [
     "adaptive_avg_pool2d",
     "adaptive_avg_pool2d_backward",
     "add",
+    "addmm",
     "all",
     "amax",
     "amin",

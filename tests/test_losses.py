@@ -249,3 +249,55 @@ def test_labels_of_as_many_axes_as_there_may_be(backend):
     labels = np.arange(6).reshape(1, 2, 1, 3, 1, 1, 1, 1) % 3
     weight = np.array([0.5, 1.0, 2.0], np.float32)
     assert np.array_equal(backend.kernels.label_weights(labels, weight), weight[labels])
+
+
+# --- the last layer and its loss in one
+
+
+@every_device
+@pytest.mark.parametrize("shape", [(7,), (2, 5), (0,)])
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_linear_cross_entropy_is_the_two_of_it(device, shape, with_bias, reduction) -> None:
+    classes, features = 11, 6
+    target = rng.integers(0, classes, shape)
+    target[..., ::3] = -100
+    x, weight, bias = (rng.standard_normal(s) for s in ((*shape, features), (classes, features), (classes,)))
+    found = []
+    for together in (True, False):
+        leaves = [pe.tensor(a, device=device, requires_grad=True) for a in (x, weight, bias)]
+        a, w, b = leaves if with_bias else (*leaves[:2], None)
+        labels = pe.tensor(target, device=device)
+        if together:
+            loss = F.linear_cross_entropy(a, w, labels, linear_bias=b, reduction=reduction, label_smoothing=0.1)
+        else:
+            scores, rows = F.linear(a, w, b).reshape(-1, classes), labels.reshape(-1)
+            loss = F.cross_entropy(scores, rows, reduction=reduction, label_smoothing=0.1)
+        loss.backward()
+        found.append([loss.detach().numpy(), *(t.grad.numpy() for t in leaves if t.grad is not None)])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+def test_linear_cross_entropy_never_holds_all_scores() -> None:
+    rows, classes, features = 2048, 8192, 16
+    x = pe.randn(rows, features, requires_grad=True)
+    weight = pe.randn(classes, features, requires_grad=True)
+    target = pe.randint(0, classes, (rows,))
+    with pe.profile() as p:
+        F.linear_cross_entropy(x, weight, target).backward()
+    assert p.peak < 0.5 * 4 * rows * classes  # of the scores alone, without their gradient
+
+
+def test_linear_cross_entropy_says_what_is_wrong() -> None:
+    x, weight, target = pe.ones(4, 3), pe.ones(5, 3), pe.tensor([0, 1, 2, 5])
+    with pytest.raises(ValueError, match=r"linear_cross_entropy: .*\b5\b.*outside"):
+        F.linear_cross_entropy(x, weight, target)
+    with pytest.raises(ValueError, match=r"linear_cross_entropy: reduction .*for the losses one by one take cross_ent"):
+        F.linear_cross_entropy(x, weight, target, reduction="none")
+    with pytest.raises(ValueError, match=r"linear_cross_entropy: input \(4, 3\) needs labels \(4,\), got \(2,\)"):
+        F.linear_cross_entropy(x, weight, target[:2])
+    with pytest.raises(ValueError, match=r"input \(4, 3\) and linear_weight \(5, 2\)"):
+        F.linear_cross_entropy(x, weight[:, :2], target)
+    with pytest.raises(TypeError, match="class numbers, int64, not float32"):
+        F.linear_cross_entropy(x, weight, pe.ones(4))

@@ -88,6 +88,31 @@ void check_batches(Report& report) {
       }
 }
 
+// Sums go on from c, in place and beside it.
+void check_sums(Report& report) {
+  for (DType dtype : kFloats)
+    for (const Sizes& s : kSizes)
+      for (Layout layout : kOutputLayouts) {
+        Tensor a(dtype, {s.m, s.k}), b(dtype, {s.k, s.n}), c(dtype, {s.m, s.n}, layout);
+        a.fill(1, -4, 4);
+        b.fill(2, -4, 4);
+        const auto want = [&] {
+          c.fill(3, -9, 9);
+          Values values = naive(a, b, nullptr, Activation::none), start = c.values();
+          for (size_t i = 0; i < values.size(); ++i) values[i] += start[i];
+          return values;
+        };
+        c.fill(3, -9, 9);
+        Tensor out(addmm_outputs(c, a, b));
+        report.expect("addmm to " + describe(c, layout), out, want, 0, [&] { addmm(c, a, b, out); });
+        Tensor sum(addmm_outputs(c, a, b), layout);
+        report.expect("addmm in place to " + describe(c, layout), sum, want, 0, [&] {
+          sum.fill(3, -9, 9);
+          addmm(sum, a, b, sum);
+        });
+      }
+}
+
 void check_not_finite(Report& report) {
   Tensor a(DType::f32, {9, 20}), b(DType::f32, {20, 19});
   a.fill([](int64_t i) { return i == 45 ? NAN : i == 125 ? INFINITY : 1; });  // a[2, 5] and a[6, 5]
@@ -105,6 +130,7 @@ void check_not_finite(Report& report) {
 void check_matmul(Report& report) {
   check_layouts(report);
   check_batches(report);
+  check_sums(report);
   check_not_finite(report);
   Tensor a(DType::f32, {2, 3}), b(DType::f32, {2, 3}), line(DType::f32, {3}), wide(DType::f64, {3, 2});
   const auto refused = [&](const char* what, const Tensor& left, const Tensor& right, const Tensor* bias) {
@@ -114,6 +140,11 @@ void check_matmul(Report& report) {
   refused("matmul of a vector", a, line, nullptr);
   refused("matmul of two dtypes", a, wide, nullptr);
   Tensor square(DType::f32, {3, 2});
+  report.expect_refusal("addmm in place of a factor", [&] {
+    Tensor even(DType::f32, {3, 3});
+    addmm(even, even, even, even);
+  });
+  report.expect_refusal("addmm to another shape", [&] { addmm_outputs(a, a, square); });
   refused("matmul with a bias of the wrong length", a, square, &line);
 }
 

@@ -16,6 +16,7 @@
 #include "cpu/index_lines.h"
 #include "cpu/loops.h"
 #include "kernels/copy.h"
+#include "kernels/in_place.h"
 
 namespace pe {
 
@@ -57,12 +58,6 @@ struct Accumulate {
     to += from;
   }
 };
-
-// What the array that is written starts from: `a`, unless it is written in place.
-void start_from(In a, In src, Out out) {
-  if (src.size() > 0 && src.data == out.data) throw ShapeError("out shares memory with src; copy src first");
-  if (a.data != out.data) copy(a, a.dtype, out);
-}
 
 // --- several axes
 
@@ -138,7 +133,8 @@ void index(In a, InList indices, const Ints& axes, bool wrap, Out out) {
 
 void index_put(In a, In src, InList indices, const Ints& axes, Out out) {
   const IndexLayout layout(out, indices, axes, true, src);
-  start_from(a, src, out);
+  refuse_shared("src", src, out);
+  start_from(a, out);
   if (src.size() == 0) return;
   with_item(a.dtype, [&](auto item) {
     using Item = decltype(item);
@@ -163,7 +159,8 @@ void gather(In a, In positions, const Ints& axis, Out out) {
 }
 
 void scatter(In a, In src, In positions, const Ints& axis, Out out) {
-  start_from(a, src, out);
+  refuse_shared("src", src, out);
+  start_from(a, out);
   if (positions.size() == 0) return;
   const cpu::Lines lines(src, positions, out, axis.values[0]);
   with_item(a.dtype, [&](auto item) { lines.run<decltype(item)>([](auto& part, auto& whole) { whole = part; }); });

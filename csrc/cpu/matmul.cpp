@@ -1,4 +1,4 @@
-// matmul: out[..., m, n] = act(a[..., m, k] · b[..., k, n] + bias[n])
+// matmul: out[..., m, n] = act(a[..., m, k] · b[..., k, n] + bias[n]); addmm: out = c + a · b, where out may be c.
 //
 // 2·m·n·k FLOP on m·k + k·n + m·n numbers: from n = 100 on the FMA units are the limit, provided that every number that
 // was fetched is used often. Blocks for the caches (matmul_blocks.h) and tiles in registers (matmul_tile.h) see to
@@ -12,6 +12,7 @@
 #include "core/batch.h"
 #include "cpu/matmul_blocks.h"
 #include "cpu/matmul_dot.h"
+#include "kernels/in_place.h"
 
 namespace pe {
 namespace {
@@ -54,14 +55,15 @@ void multiply_batch(const Product<T>& x, const Batch& batch) {
 }
 
 template <class T>
-void matmul_of(In a, In b, OptIn bias, Activation act, Out out) {
+void matmul_of(In a, In b, OptIn bias, Activation act, bool accumulate, Out out) {
   const int64_t* as = a.shape + a.ndim - 2;
   const int64_t* bs = b.shape + b.ndim - 2;
   const int64_t* at = a.strides + a.ndim - 2;
   const int64_t* bt = b.strides + b.ndim - 2;
   const int64_t* ct = out.strides + out.ndim - 2;
-  Product<T> x{as[0], bs[1], as[1],       a.as<T>(), at[0], at[1],   b.as<T>(),
-               bt[0], bt[1], out.as<T>(), ct[0],     ct[1], nullptr, act == Activation::relu};
+  Product<T> x{as[0],     bs[1], as[1],       a.as<T>(), at[0], at[1],   b.as<T>(),
+               bt[0],     bt[1], out.as<T>(), ct[0],     ct[1], nullptr, act == Activation::relu,
+               accumulate};
   Batch batch(a, b, out);
   batch.fold_rows(x.m, x.a_row, x.c_row);
   if (!bias) return multiply_batch(x, batch);
@@ -79,9 +81,19 @@ void matmul_of(In a, In b, OptIn bias, Activation act, Out out) {
 
 void matmul(In a, In b, OptIn bias, Activation act, Out out) {
   if (a.dtype == DType::f32)
-    matmul_of<float>(a, b, bias, act, out);
+    matmul_of<float>(a, b, bias, act, false, out);
   else
-    matmul_of<double>(a, b, bias, act, out);
+    matmul_of<double>(a, b, bias, act, false, out);
+}
+
+void addmm(In c, In a, In b, Out out) {
+  refuse_shared("a", a, out);
+  refuse_shared("b", b, out);
+  start_from(c, out);
+  if (a.dtype == DType::f32)
+    matmul_of<float>(a, b, nullptr, Activation::none, true, out);
+  else
+    matmul_of<double>(a, b, nullptr, Activation::none, true, out);
 }
 
 }  // namespace pe

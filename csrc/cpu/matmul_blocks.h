@@ -17,7 +17,7 @@ namespace pe::gemm {
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// c[m, n] = act(a[m, k] · b[k, n] + bias[n]); every stride in elements.
+// c[m, n] = act((accumulate ? c : 0) + a[m, k] · b[k, n] + bias[n]); every stride in elements.
 template <class T>
 struct Product {
   int64_t m, n, k;
@@ -29,6 +29,7 @@ struct Product {
   int64_t c_row, c_col;
   const T* bias;  // in one row without gaps; nullptr: none
   bool relu;
+  bool accumulate;
 
   int64_t flops() const { return 2 * m * n * k; }
 };
@@ -196,7 +197,9 @@ class BlockedProduct {
         const bool whole = x_.c_col == 1 && width >= kLanes<T>;
         Strips<T> in{depth_of(block), nullptr, x_.a_row, x_.a_col, x_.b + start * x_.b_row + j, x_.b_row};
         if (cut_.pack_b) in.b = b_panel(block, p), in.b_step = NR<T>;
-        Result<T> to{nullptr, x_.c_row, width, last && x_.bias ? x_.bias + j : nullptr, block > 0, last && x_.relu};
+        Result<T> to{
+            nullptr,        x_.c_row, width, last && x_.bias ? x_.bias + j : nullptr, x_.accumulate || block > 0,
+            last && x_.relu};
         for (int64_t i = i0; i < i1; i += MR) {
           const int64_t rows = std::min<int64_t>(MR, i1 - i);
           in.a = cut_.pack_a ? a_panel(block, i / MR) : x_.a + i * x_.a_row + start * x_.a_col;

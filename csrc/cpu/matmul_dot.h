@@ -85,9 +85,11 @@ void multiply_dots(const Product<T>& x, bool parallel) {
                                   sums);
         for (int64_t r = 0; r < high; ++r)
           for (int64_t s = 0; s < wide; ++s) {
+            T& c = x.c[(i + r) * few.out + (j + s) * many.out];
             T y = sums[r * kDotColumns + s];
+            if (x.accumulate) y += c;
             if (x.bias) y += x.bias[turn ? i + r : j + s];
-            x.c[(i + r) * few.out + (j + s) * many.out] = x.relu && y <= T{} ? T{} : y;
+            c = x.relu && y <= T{} ? T{} : y;
           }
       }
   };

@@ -71,7 +71,7 @@ struct Correlation {
     const Reach &rows = v.sight.rows, &columns = v.sight.columns;
     const Digits places(rows.count, columns.count, out.strides[0], rows.step * out.strides[2],
                         columns.step * out.strides[3]);
-    return {v.out, out.strides[1], places, aligned, v.bias, bias_stride, 0, relu};
+    return {v.out, out.strides[1], places, aligned, v.bias, bias_stride, 0, relu, false};
   }
 
   __device__ void set(Job& job, int64_t item) const {

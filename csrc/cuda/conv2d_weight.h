@@ -42,7 +42,7 @@ struct WeightGradient {
            k,
            {grads, {grad.strides[1]}, {results}, 1, 1},
            {pixels, sight.tap_places(image.strides), sight.result_places(image.strides), height.length, width.length},
-           {out.data + group * m * out.strides[0], out.strides[0], taps, aligned, nullptr, 0, 0, false}};
+           {out.data + group * m * out.strides[0], out.strides[0], taps, aligned, nullptr, 0, 0, false, false}};
   }
 };
 

@@ -13,7 +13,7 @@ struct EvenColumns {
   __host__ __device__ int64_t operator()(int64_t j) const { return j * stride; }
 };
 
-// out[i, j] = act(sum + bias[i · bias_row + j · bias_column]); bias may be nullptr.
+// out[i, j] = act((accumulate ? out[i, j] : 0) + sum + bias[i · bias_row + j · bias_column]); bias may be nullptr.
 template <class T, class Columns>
 struct Output {
   T* data;
@@ -23,9 +23,11 @@ struct Output {
   const T* bias;
   int64_t bias_row, bias_column;
   bool relu;
+  bool accumulate;
 
   template <class Accumulate>
   __device__ T finish(Accumulate sum, int64_t row, int64_t column) const {
+    if (accumulate) sum += static_cast<Accumulate>(data[row * row_stride + columns(column)]);
     if (bias) sum += static_cast<Accumulate>(bias[row * bias_row + column * bias_column]);
     return static_cast<T>(relu && sum <= Accumulate(0) ? Accumulate(0) : sum);  // a NaN stays
   }

@@ -10,18 +10,13 @@
 #include "cuda/by_width.h"
 #include "cuda/deposit.h"
 #include "kernels/copy.h"
+#include "kernels/in_place.h"
 
 namespace pe {
 
 namespace {
 
 using namespace cuda;
-
-// What the array that is written starts from: `a`, unless it is written in place.
-void start_from(In a, In src, Out out) {
-  if (src.size() > 0 && src.data == out.data) throw ShapeError("out shares memory with src; copy src first");
-  if (a.data != out.data) copy(a, a.dtype, out);
-}
 
 // --- several axes
 
@@ -120,7 +115,8 @@ void index(In a, InList indices, const Ints& axes, bool wrap, Out out) {
 
 void index_put(In a, In src, InList indices, const Ints& axes, Out out) {
   IndexLayout layout(out, indices, axes, true, src);
-  start_from(a, src, out);
+  refuse_shared("src", src, out);
+  start_from(a, out);
   if (src.size() == 0) return;
   const TuplePlaces places{layout.whole_at.data(), layout.part_at.data()};
   by_width(layout.widen(out, src), [&](auto type) {
@@ -150,7 +146,8 @@ void gather(In a, In positions, const Ints& axis, Out out) {
 }
 
 void scatter(In a, In src, In positions, const Ints& axis, Out out) {
-  start_from(a, src, out);
+  refuse_shared("src", src, out);
+  start_from(a, out);
   if (positions.size() == 0) return;
   DataErrors errors(raise_position<false>);
   const LinePlaces places(src, positions, out, axis.values[0], errors.record());

@@ -1,4 +1,4 @@
-// matmul: out[..., m, n] = act(a[..., m, k] · b[..., k, n] + bias[n])
+// matmul: out[..., m, n] = act(a[..., m, k] · b[..., k, n] + bias[n]); addmm: out = c + a · b, where out may be c.
 //
 // 2·m·n·k FLOP on m·k + k·n + m·n numbers: for squares of n, n/6 FLOP per byte in float32, so that arithmetic is the
 // limit from some hundred on. The loops are those of gemm.h. This file makes batches items of one launch and sees to it
@@ -14,6 +14,8 @@
 #include "cuda/by_dtype.h"
 #include "cuda/gemm.h"
 #include "cuda/gemm_matrix.h"
+#include "kernels/copy.h"
+#include "kernels/in_place.h"
 
 namespace pe {
 namespace {
@@ -31,11 +33,11 @@ struct Product {
   int64_t a_row, a_k, b_row, b_k, out_row, out_column;
   const T* bias;
   int64_t bias_row, bias_column;
-  bool relu;
+  bool relu, accumulate;
 };
 
 template <class T>
-Product<T> product_of(In a, In b, OptIn bias, Activation act, Out out) {
+Product<T> product_of(In a, In b, OptIn bias, Activation act, bool accumulate, Out out) {
   const int64_t *as = a.strides + a.ndim, *bs = b.strides + b.ndim, *cs = out.strides + out.ndim;
   Product<T> x{out.shape[out.ndim - 2],
                out.shape[out.ndim - 1],
@@ -52,7 +54,8 @@ Product<T> product_of(In a, In b, OptIn bias, Activation act, Out out) {
                nullptr,
                0,
                0,
-               act == Activation::relu};
+               act == Activation::relu,
+               accumulate};
   if (bias) x.bias = bias->as<const T>(), x.bias_column = bias->strides[0];
   return x;
 }
@@ -108,7 +111,7 @@ void multiply(const Product<T>& x, const Batch& batch) {
   auto& [m, n, k, a, b, out] = problem.whole;
   a = {x.a, x.a_row, x.a_k, false};
   b = {x.b, x.b_row, x.b_k, false};
-  out = {x.out, x.out_row, {x.out_column}, false, x.bias, x.bias_row, x.bias_column, x.relu};
+  out = {x.out, x.out_row, {x.out_column}, false, x.bias, x.bias_row, x.bias_column, x.relu, x.accumulate};
   a.aligned = kAAlongK ? vectors_are_aligned(x.a, x.a_k, x.a_row, batch, &BatchAxis::a)
                        : vectors_are_aligned(x.a, x.a_row, x.a_k, batch, &BatchAxis::a);
   b.aligned = kBAlongK ? vectors_are_aligned(x.b, x.b_k, x.b_row, batch, &BatchAxis::b)
@@ -123,9 +126,9 @@ bool along_k(int64_t rows, int64_t row_stride, int64_t k_stride) {
 }
 
 template <class T>
-void matmul_of(In a, In b, OptIn bias, Activation act, Out out) {
+void matmul_of(In a, In b, OptIn bias, Activation act, bool accumulate, Out out) {
   Batch batch(a, b, out);
-  Product<T> x = product_of<T>(a, b, bias, act, out);
+  Product<T> x = product_of<T>(a, b, bias, act, accumulate, out);
   batch.fold_rows(x.m, x.a_row, x.out_row);
   if (x.n > 1 && x.m > 1 && std::llabs(x.out_row) < std::llabs(x.out_column)) transpose(x, batch);
   const bool a_along = along_k(x.m, x.a_row, x.a_k), b_along = along_k(x.n, x.b_row, x.b_k);
@@ -138,7 +141,15 @@ void matmul_of(In a, In b, OptIn bias, Activation act, Out out) {
 }  // namespace
 
 void matmul(In a, In b, OptIn bias, Activation act, Out out) {
-  by_float("matmul", a.dtype, [&](auto type) { matmul_of<TypeOf<decltype(type)>>(a, b, bias, act, out); });
+  by_float("matmul", a.dtype, [&](auto type) { matmul_of<TypeOf<decltype(type)>>(a, b, bias, act, false, out); });
+}
+
+void addmm(In c, In a, In b, Out out) {
+  refuse_shared("a", a, out);
+  refuse_shared("b", b, out);
+  start_from(c, out);
+  by_float("addmm", a.dtype,
+           [&](auto type) { matmul_of<TypeOf<decltype(type)>>(a, b, nullptr, Activation::none, true, out); });
 }
 
 }  // namespace pe

@@ -1,5 +1,7 @@
 #include "kernels/matmul.h"
 
+#include <algorithm>
+
 namespace pe {
 
 Spec matmul_outputs(In a, In b, OptIn bias, Activation) {
@@ -18,6 +20,14 @@ Spec matmul_outputs(In a, In b, OptIn bias, Activation) {
   spec.ndim = broadcast_axes(a, a.ndim - 2, b, b.ndim - 2, spec.shape);
   spec.shape[spec.ndim++] = m;
   spec.shape[spec.ndim++] = n;
+  return spec;
+}
+
+Spec addmm_outputs(In c, In a, In b) {
+  const Spec spec = matmul_outputs(a, b, nullptr, Activation::none);
+  require_same_dtype(c, a);
+  if (c.ndim != spec.ndim || !std::equal(c.shape, c.shape + c.ndim, spec.shape))
+    throw ShapeError("c " + describe(c) + " must have the shape of the product of " + both(a, b));
   return spec;
 }
 

@@ -11,7 +11,7 @@ from .log_softmax import log_sum_error
 from .softmax import softmax_error
 
 
-def _ignoring(classes: int) -> Values:
+def ignoring(classes: int) -> Values:
     """Class numbers and, one in four, -100, which is to be ignored."""
 
     def values(rng: np.random.Generator, shape: Shape, exact: bool) -> Array:
@@ -27,7 +27,7 @@ def _call(shape: Shape, kind: str, smoothing: float, with_grad: bool) -> Call:
     if kind == "shares":
         target = Operand(shape, probabilities)
     else:
-        values = labels(shape[-1]) if kind == "labels" else _ignoring(shape[-1])
+        values = labels(shape[-1]) if kind == "labels" else ignoring(shape[-1])
         target = Operand(shape[:-1], values, int64)
     rows = (Operand(shape[:-1]),) if with_grad else ()
     return Call((*rows, Operand(shape, real), target), attrs)
@@ -60,9 +60,10 @@ def _shares(logits: Array, target: Array, e: float, ignore: int | None) -> Array
     return np.where((target != ignore)[..., None], (1 - e) * onehot + e / classes, 0)
 
 
-def _error(
+def rows_error(
     outputs: Any, logits: Array, target: Array, label_smoothing: float = 0.0, ignore_index: int | None = None
 ) -> tuple[Array, Array]:
+    """How far the losses and masses may be off."""
     # each term q·(log Σ exp - (a - max)) as in log_softmax; q is rounded three times, and n terms are summed
     classes = logits.shape[-1]
     q = _shares(logits, target, label_smoothing, ignore_index)
@@ -74,7 +75,7 @@ def _error(
     return (q * one).sum(axis=-1), (2 * np.sqrt(classes) + 4) * q.sum(axis=-1)
 
 
-def _backward_error(
+def backward_error(
     outputs: Any,
     grad: Array,
     logits: Array,
@@ -82,6 +83,7 @@ def _backward_error(
     label_smoothing: float = 0.0,
     ignore_index: int | None = None,
 ) -> tuple[Array]:
+    """How far the gradient may be off."""
     # softmax times its mass, minus q, times the gradient: each rounds
     q = _shares(logits, target, label_smoothing, ignore_index)
     y = np.exp(logits - logits.max(axis=-1, keepdims=True))
@@ -100,9 +102,10 @@ def _torch_shares(torch: Any, logits: Any, target: Any, e: float, ignore: int | 
     return ((1 - e) * onehot + e / classes) * kept.unsqueeze(-1)
 
 
-def _torch_rows(
+def torch_rows(
     torch: Any, logits: Any, target: Any, label_smoothing: float = 0.0, ignore_index: int | None = None
 ) -> Any:
+    """The losses and masses by torch."""
     q = _torch_shares(torch, logits, target, label_smoothing, ignore_index)
     mass = q.sum(-1)
     return -(q * torch.log_softmax(logits, -1)).sum(-1), mass if mass.requires_grad else mass + 0 * logits.sum(-1)
@@ -124,24 +127,24 @@ CROSS_ENTROPY_ROWS = Cases(
     "cross_entropy_rows",
     _draw(False),
     _listed(False),
-    error=_error,
+    error=rows_error,
     exact=False,
-    oracle=_torch_rows,
+    oracle=torch_rows,
     mistake=wrong(((2, 3), "f4"), ((3,), "i8")),
 )
 CROSS_ENTROPY_ROWS_BACKWARD = Cases(
     "cross_entropy_rows_backward",
     _draw(True),
     _listed(True),
-    error=_backward_error,
+    error=backward_error,
     exact=False,
     oracle=_torch_backward,
     mistake=wrong(((3,), "f4"), ((2, 3), "f4"), ((2,), "i8")),
 )
 LABEL_WEIGHTS = Cases(
     "label_weights",
-    lambda pick: _labelled(_ignoring(7), pick.shape()),
-    (_labelled(_ignoring(7), (70_001,)), _labelled(labels(7), (3, 5))),
+    lambda pick: _labelled(ignoring(7), pick.shape()),
+    (_labelled(ignoring(7), (70_001,)), _labelled(labels(7), (3, 5))),
 )
 
 KERNELS = (CROSS_ENTROPY_ROWS, CROSS_ENTROPY_ROWS_BACKWARD, LABEL_WEIGHTS)

@@ -25,6 +25,12 @@ def _draw_kernel(pick: Pick) -> Call:
     return Call((a, b, bias), {"act": pick.choice(ACTIVATIONS)})
 
 
+def _draw_addmm(pick: Pick) -> Call:
+    a, b = _factors(pick)
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    return Call((Operand((*batch, a.shape[-2], b.shape[-1])), a, b))
+
+
 def _draw_matmul(pick: Pick) -> Call:
     return Call(_factors(pick))
 
@@ -44,6 +50,10 @@ def _product_error(sizes: Array, inner: int, bias: Any) -> tuple[Array]:
 
 def _matmul_error(outputs: Any, a: Array, b: Array, bias: Any = None, act: Any = None) -> tuple[Array]:
     return _product_error(np.matmul(np.abs(a), np.abs(b)), a.shape[-1], bias)
+
+
+def _addmm_error(outputs: Any, c: Array, a: Array, b: Array) -> tuple[Array]:
+    return _product_error(np.matmul(np.abs(a), np.abs(b)), a.shape[-1], c)
 
 
 def _linear_error(outputs: Any, x: Array, w: Array, bias: Any = None, act: Any = None) -> tuple[Array]:
@@ -73,6 +83,11 @@ _LISTED_KERNEL = (
     Call((*_sized(4, 0, 5), Operand((5,))), {"act": "relu"}),
     Call((Operand((3, 5, 9)), Operand((3, 9, 8)), Operand((8,))), {"act": "relu"}),
 )
+_LISTED_ADDMM = (
+    *(Call((Operand((m, n)), *_sized(m, k, n))) for m, k, n in ((129, 300, 67), (50, 1300, 50), (1, 513, 257))),
+    Call((Operand((4, 5)), *_sized(4, 0, 5))),  # nothing is added
+    Call((Operand((2, 3, 9, 8)), Operand((2, 1, 9, 4)), Operand((3, 4, 8)))),
+)
 _LISTED_LINEAR = (
     Call((Operand((64, 300)), Operand((40, 300)), Operand((40,))), {"act": "relu"}),
     Call((Operand((2, 3, 33)), Operand((10, 33)), Operand((10,)))),
@@ -94,6 +109,15 @@ MATMUL = Cases(
     oracle=lambda torch, a, b: torch.matmul(a, b),
     mistake=wrong(((2, 3), "f4"), ((2, 3), "f4")),
 )
+ADDMM = Cases(
+    "addmm",
+    _draw_addmm,
+    _LISTED_ADDMM,
+    error=_addmm_error,
+    aliases=(0,),
+    oracle=lambda torch, c, a, b: c + torch.matmul(a, b),
+    mistake=wrong(((2, 3), "f4"), ((2, 3), "f4"), ((3, 2), "f4")),
+)
 LINEAR = Cases(
     "linear",
     _draw_linear,
@@ -104,4 +128,4 @@ LINEAR = Cases(
 )
 
 KERNELS = (MATMUL_KERNEL,)
-OPS = (MATMUL, LINEAR)
+OPS = (MATMUL, ADDMM, LINEAR)

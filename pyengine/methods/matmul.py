@@ -1,9 +1,9 @@
 """Matrix products."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..ops.matmul import MATMUL
-from ..tape import apply
+from ..ops.matmul import ADDMM, MATMUL
+from ..tape import apply, located
 from .views import ViewMethods
 
 if TYPE_CHECKING:
@@ -35,6 +35,25 @@ class MatmulMethods(ViewMethods):
             out.shape[:-2] + (out.shape[-2:-1] if self.ndim > 1 else ()) + (out.shape[-1:] if other.ndim > 1 else ())
         )
         return out.reshape(shape)
+
+    def addmm(self, mat1: "Tensor", mat2: "Tensor", *, beta: float = 1.0, alpha: float = 1.0) -> "Tensor":
+        """beta · self + alpha · (mat1 @ mat2), for matrices (m, k) and (k, n); self broadcasts to (m, n).
+
+        ValueError where the shapes do not fit, TypeError where the dtypes differ.
+
+        >>> import pyengine as pe
+        >>> pe.ones(2).addmm(pe.ones(3, 4), pe.ones(4, 2)).tolist()
+        [[5.0, 5.0], [5.0, 5.0], [5.0, 5.0]]
+        """
+        if not (mat1.ndim == mat2.ndim == 2):
+            raise located(ValueError(f"addmm: multiplies matrices, not {mat1.shape} and {mat2.shape}"))
+        if alpha != 1.0:
+            mat1 = mat1 * alpha
+        start: Any = self
+        if beta != 1.0:
+            start = start * beta
+        shape = (mat1.shape[0], mat2.shape[1])
+        return apply(ADDMM, (start if start.shape == shape else start.broadcast_to(shape), mat1, mat2))
 
     def mm(self, mat2: "Tensor") -> "Tensor":
         """The product of two matrices, of shapes (m, k) and (k, n); ValueError for others. No axes broadcast.

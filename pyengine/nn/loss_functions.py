@@ -307,10 +307,10 @@ def _label_weights(name: str, k: Kernels, rows: Tensor, target: Tensor, weight: 
     try:
         return k.label_weights(target.data, weights, ignore_index=ignore)
     except ValueError as error:
-        raise _renamed(name, error) from None
+        raise renamed(name, error) from None
 
 
-def _renamed(name: str, error: ValueError) -> Exception:
+def renamed(name: str, error: ValueError) -> Exception:
     """A kernel's complaint about a label, in the name of the loss."""
     return located(ValueError(f"{name}:{str(error).partition(':')[2]}"))
 
@@ -331,7 +331,7 @@ def _full_cross_entropy(
             CROSS_ENTROPY_ROWS, (rows, target), {"label_smoothing": smooth, "ignore_index": int(ignore)}
         )
     except ValueError as error:
-        raise _renamed("cross_entropy", error) from None
+        raise renamed("cross_entropy", error) from None
     counts: Tensor = kept.detach()
     if weight is not None:
         k = kernels_of(input.device)

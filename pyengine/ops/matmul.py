@@ -1,4 +1,4 @@
-"""Matrix products: matmul over batches, and linear, its form in a layer of a network."""
+"""Matrix products: matmul over batches, addmm that adds to one, and linear, the form in a layer of a network."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -54,12 +54,35 @@ def _cost_matmul(specs: Sequence[Spec], attrs: Attrs) -> tuple[int, int]:
     return 2 * size(out.shape) * specs[0].shape[-1], nbytes(*specs, out)
 
 
+def _infer_addmm(specs: Sequence[Spec], attrs: Attrs) -> list[Spec]:
+    c, a, b = specs
+    (out,) = _infer_matmul((a, b), attrs)
+    if c.shape != out.shape:
+        raise ValueError(f"addmm: the first operand has shape {c.shape}, the product of the others {out.shape}")
+    if c.dtype != out.dtype:
+        raise TypeError(f"addmm: the first operand is {c.dtype}, the others {out.dtype}; cast one with .to()")
+    return [out]
+
+
+def _addmm(k: Kernels, c: Any, a: Any, b: Any) -> Any:
+    return k.addmm(c, a, b), (a, b)
+
+
+def _addmm_vjp(k: Kernels, saved: Any, grad: Any, *, needs: Sequence[bool]) -> Any:
+    return (grad if needs[0] else None, *_matmul_vjp(k, saved, grad, needs=needs[1:]))
+
+
+def _cost_addmm(specs: Sequence[Spec], attrs: Attrs) -> tuple[int, int]:
+    flops, moved = _cost_matmul(specs[1:], attrs)
+    return flops + size(specs[0].shape), moved + nbytes(specs[0])
+
+
 def _infer_linear(specs: Sequence[Spec], attrs: Attrs) -> list[Spec]:
     x, w = specs[:2]
     if len(w.shape) != 2 or not x.shape or x.shape[-1] != w.shape[1]:
         raise ValueError(
             f"linear: input {x.shape} and weight {w.shape}: the input's last axis must be the weight's second "
-            f"(out_features, in_features)" + _flatten_hint(x.shape, w.shape)
+            f"(out_features, in_features)" + flatten_hint(x.shape, w.shape)
         )
     if len(specs) == 3 and specs[2].shape != (w.shape[0],):
         raise ValueError(f"linear: bias has shape {specs[2].shape}, the weight {w.shape} needs ({w.shape[0]},)")
@@ -72,7 +95,8 @@ def _infer_linear(specs: Sequence[Spec], attrs: Attrs) -> list[Spec]:
     return [Spec((*x.shape[:-1], w.shape[0]), x.dtype)]
 
 
-def _flatten_hint(x: tuple[int, ...], w: tuple[int, ...]) -> str:
+def flatten_hint(x: tuple[int, ...], w: tuple[int, ...]) -> str:
+    """The mend where images come to a layer that takes rows."""
     if len(w) == 2 and len(x) > 2 and size(x[1:]) == w[1]:
         return f". Flatten the input first: x.reshape({x[0]}, {w[1]})"
     return ""
@@ -111,5 +135,6 @@ def _cost_linear(specs: Sequence[Spec], attrs: Attrs) -> tuple[int, int]:
 
 MATMUL = Op("matmul", _infer_matmul, _matmul, _matmul_vjp, _cost_matmul, saves=(0, 1))
 LINEAR = Op("linear", _infer_linear, _linear, _linear_vjp, _cost_linear, saves=(0, 1, ~0))
+ADDMM = Op("addmm", _infer_addmm, _addmm, _addmm_vjp, _cost_addmm, saves=(1, 2))
 
-OPS = (MATMUL, LINEAR)
+OPS = (MATMUL, ADDMM, LINEAR)

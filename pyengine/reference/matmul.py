@@ -1,10 +1,10 @@
-"""out[..., m, n] = act(a[..., m, k] · b[..., k, n] + bias[n])"""
+"""matmul: out[..., m, n] = act(a[..., m, k] · b[..., k, n] + bias[n]). addmm: out = c + a · b."""
 
 import numpy as np
 
 from ._common import Array, float_only, ieee, result, same_dtype
 
-__all__ = ["matmul"]
+__all__ = ["addmm", "matmul"]
 
 
 @ieee
@@ -22,3 +22,12 @@ def matmul(a: Array, b: Array, bias: Array | None = None, act: str | None = None
     if act is not None and act != "relu":
         raise ValueError(f"matmul: unknown activation {act!r}; there is 'relu'")
     return result(np.maximum(y, np.zeros((), y.dtype)) if act else y, out)
+
+
+@ieee
+def addmm(c: Array, a: Array, b: Array, out: Array | None = None) -> Array:
+    product = matmul(a, b)
+    same_dtype("addmm", c, a)
+    if c.shape != product.shape:
+        raise ValueError(f"addmm: c has shape {c.shape}, the product {product.shape}")
+    return result(c + product, out)
