@@ -14,7 +14,7 @@ from .matmul import flatten_hint
 from .op import Attrs, Op, Spec, nbytes, require_float, size
 
 _BLOCK_BYTES = 8 << 20  # of scores: about what stays in the last cache together with their gradient
-_LEAST_ROWS = 128  # each block reads the weight twice and adds to its gradient: many rows must share that
+_LEAST_ROWS = 256  # each block reads the weight twice and adds to its gradient: many rows must share that
 
 
 def _infer(specs: Sequence[Spec], attrs: Attrs) -> list[Spec]:
