@@ -9,6 +9,7 @@
 
 #include "kernels/activations.h"
 #include "kernels/adam.h"
+#include "kernels/attention.h"
 #include "kernels/avg_pool.h"
 #include "kernels/batch_norm.h"
 #include "kernels/choose.h"
@@ -60,6 +61,7 @@ void for_each_kernel(Visitor&& visit) {
   for_each_cross_entropy_rows_kernel(visit);
   for_each_losses_kernel(visit);
   for_each_layer_norm_kernel(visit);
+  for_each_attention_kernel(visit);
   for_each_max_pool_kernel(visit);
   for_each_avg_pool_kernel(visit);
   for_each_batch_norm_kernel(visit);

@@ -2,6 +2,7 @@
 # Written by tools/stubs.py
 from .reference.activations import *
 from .reference.adam import *
+from .reference.attention import *
 from .reference.avg_pool import *
 from .reference.batch_norm import *
 from .reference.choose import *

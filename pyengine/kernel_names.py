@@ -15,6 +15,8 @@ KERNEL_NAMES = [
     "amax",
     "amin",
     "any",
+    "attention",
+    "attention_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from pyengine.bench import busy, convolution, kernels, measure, peers, report, run, timing, training
+from pyengine.bench import attention, busy, convolution, kernels, measure, peers, report, run, timing, training
 from pyengine.bench.task import Task
 from pyengine.bench.timing import median_interval, others_running, take_turns
 from pyengine.cli import app
@@ -157,6 +157,7 @@ def test_every_row_is_named_once() -> None:
 
 
 SMALL = [s for s in kernels.specs() if not any(n in s.name for n in ("4096", "2048", "50257", "1024"))]
+SMALL += [s for s in attention.specs() if "512" not in s.name]
 SMALL += [s for s in convolution.specs() if any(n in s.name for n in ("64x1x", "64x32x", "depthwise"))]
 
 

@@ -15,18 +15,18 @@ import numpy as np
 
 from .. import get_num_threads, roof, set_num_threads
 from ..train import environment
-from . import convolution, kernels, training
+from . import attention, convolution, kernels, training
 from .busy import slowdown
 from .peers import NAMES, Peer, find
 from .task import Spec, Task
 from .timing import median_interval, take_turns
 
-GROUPS = ("matmul", "conv", "elementwise", "rows", "function", "loss", "optimizer", "step", "overhead")
+GROUPS = ("matmul", "conv", "attention", "elementwise", "rows", "function", "loss", "optimizer", "step", "overhead")
 
 
 def all_specs() -> list[Spec]:
     """Every row that there is, by group."""
-    found = [*kernels.specs(), *convolution.specs(), *training.specs()]
+    found = [*kernels.specs(), *convolution.specs(), *attention.specs(), *training.specs()]
     return sorted(found, key=lambda spec: GROUPS.index(spec.group))
 
 

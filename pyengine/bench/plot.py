@@ -10,6 +10,7 @@ Record = dict[str, Any]
 COLOURS = {
     "matmul": "#1b6ca8",
     "conv": "#d4a017",
+    "attention": "#8c564b",
     "elementwise": "#c1440e",
     "rows": "#4f772d",
     "loss": "#8f2d56",

@@ -19,7 +19,11 @@ def peer_names(rows: Sequence[Record]) -> list[str]:
 def cells(row: Record, peers: Sequence[str]) -> list[str]:
     """A row of the table: name, time, rate, share of the roof, and for each peer how many times its time ours is."""
     seconds = row["seconds"]["pyengine"]
-    rate = f"{row['gflops']:.1f} GFLOP/s" if row["group"] in ("matmul", "conv", "step") else f"{row['gbytes']:.1f} GB/s"
+    rate = (
+        f"{row['gflops']:.1f} GFLOP/s"
+        if row["group"] in ("matmul", "conv", "attention", "step")
+        else f"{row['gbytes']:.1f} GB/s"
+    )
     share = f"{100 * row['share']:.0f} %"
     if row["group"] == "overhead" or math.isnan(seconds):
         rate = share = "–"
@@ -114,6 +118,7 @@ def markdown(result: Record, kernels: Collection[str] | None = None) -> str:
 GROUPS = {
     "matmul": "matrix products",
     "conv": "convolutions, forward and with both gradients",
+    "attention": "attention, forward and with all gradients",
     "elementwise": "elementwise functions",
     "rows": "sums, softmax, layer norm, sorting: row by row",
     "function": "pooling, batch norm, dropout, random numbers",

@@ -3,6 +3,7 @@
 from . import (
     activations,
     adam,
+    attention,
     avg_pool,
     batch_norm,
     choose,
@@ -56,6 +57,7 @@ _MODULES = (
     cross_entropy_rows,
     losses,
     layer_norm,
+    attention,
     linear_cross_entropy,
     max_pool,
     avg_pool,

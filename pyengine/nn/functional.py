@@ -15,6 +15,7 @@ from ..ops.unary import SIGMOID, TANH
 from ..random import Generator, default_generator
 from ..tape import apply, kernels_of, located, wrap
 from ..tensor import Tensor
+from .attention_function import scaled_dot_product_attention
 from .batch_norm_function import batch_norm
 from .convolution_functions import conv1d, conv2d, conv_transpose2d
 from .interpolation import interpolate
@@ -47,8 +48,9 @@ __all__ = [
     "binary_cross_entropy_with_logits", "contrastive_loss", "conv1d", "conv2d", "conv_transpose2d", "cosine_similarity",
     "cross_entropy", "dropout", "dropout2d", "elu", "embedding", "gelu", "hardtanh", "huber_loss", "info_nce_loss",
     "interpolate", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "linear_cross_entropy", "log_softmax",
-    "logsigmoid", "max_pool1d", "max_pool2d", "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "relu", "sigmoid",
-    "silu", "smooth_l1_loss", "softmax", "softplus", "tanh", "triplet_margin_loss",
+    "logsigmoid", "max_pool1d", "max_pool2d", "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "relu",
+    "scaled_dot_product_attention", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "tanh",
+    "triplet_margin_loss",
 ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from . import (
     activations,
+    attention,
     avg_pool,
     batch_norm,
     choose,
@@ -54,6 +55,7 @@ OPS: dict[str, Op] = {
         linear_cross_entropy,
         losses,
         layer_norm,
+        attention,
         max_pool,
         avg_pool,
         batch_norm,

@@ -10,6 +10,7 @@ from types import ModuleType
 from . import (
     activations,
     adam,
+    attention,
     avg_pool,
     batch_norm,
     choose,
@@ -59,6 +60,7 @@ MODULES: tuple[ModuleType, ...] = (
     cross_entropy_rows,
     losses,
     layer_norm,
+    attention,
     max_pool,
     avg_pool,
     batch_norm,
