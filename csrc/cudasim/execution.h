@@ -31,6 +31,9 @@ struct Current {
   BlockPlace* block;
   Multiprocessor* processor;
 };
+#ifdef CUDASIM_INSPECT  // it is in the inspector's library, whose few such variables have a fixed place in every thread
+__attribute__((tls_model("initial-exec")))
+#endif
 extern __thread Current current;
 
 void block_barrier(int site);                                // `site` tells apart the barriers of a source

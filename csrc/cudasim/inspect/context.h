@@ -15,7 +15,7 @@ enum class Doing : uint8_t { step, read, write, atomic };  // step: entering a b
 struct Event {
   uintptr_t address;
   uint32_t pc;
-  uint16_t size;
+  uint16_t size;  // in bytes; of a step, how often it was taken again at once, as the body of a short loop is
   Doing doing;
   uint8_t depth;  // of calls
 };

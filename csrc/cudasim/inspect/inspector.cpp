@@ -80,7 +80,15 @@ void Inspector::note(ThreadState& state, const Event& event) {
 
 void Inspector::step(const void* caller) {
   ThreadState& state = state_of(*current.thread);
-  note(state, {0, offset(caller), 0, Doing::step, state.depth});
+  const uint32_t pc = offset(caller);
+  if (!state.log.empty()) {
+    Event& last = state.log.back();
+    if (last.doing == Doing::step && last.pc == pc && last.depth == state.depth && last.size < UINT16_MAX) {
+      ++last.size;
+      return;
+    }
+  }
+  note(state, {0, pc, 0, Doing::step, state.depth});
 }
 
 void Inspector::access(uintptr_t address, size_t size, Doing doing, bool is_volatile, const void* caller) {

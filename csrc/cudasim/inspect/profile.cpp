@@ -63,10 +63,16 @@ void count_request(LineCost& cost, const Event* const* lanes, int count) {
 static void count_step(Arrays& arrays, KernelProfile& profile, const Event* const* lanes, int count, int there) {
   const Event& first = *lanes[0];
   if (first.doing == Doing::step) {
+    uint64_t times = 0, lane_times = 0;
+    for (int i = 0; i < count; ++i) {
+      const uint64_t taken = uint64_t{lanes[i]->size} + 1;
+      times = std::max(times, taken);
+      lane_times += taken;
+    }
     StepCost& step = profile.steps[first.pc];
-    ++step.times;
-    step.lanes += static_cast<uint64_t>(count);
-    step.lanes_there += static_cast<uint64_t>(there);
+    step.times += times;
+    step.lanes += lane_times;
+    step.lanes_there += times * static_cast<uint64_t>(there);
     return;
   }
   const Array* array = arrays.find(first.address);
@@ -82,6 +88,8 @@ static void count_step(Arrays& arrays, KernelProfile& profile, const Event* cons
   cost.lanes_there += static_cast<uint64_t>(there);
 }
 
+static constexpr int kAhead = 16;  // events of a lane fetched before they are looked at: 32 logs are read side by side
+
 void replay(Context& context, Arrays& arrays, int warp, KernelProfile& profile) {
   const int first_thread = warp * kWarpThreads;
   const int there = std::min(kWarpThreads, context.processor->thread_count - first_thread);
@@ -93,17 +101,26 @@ void replay(Context& context, Arrays& arrays, int warp, KernelProfile& profile) 
   }
   for (;;) {
     const Event* leader = nullptr;
+    bool all_there = true;
     for (int lane = 0; lane < there; ++lane) {
       const Event* event = next[lane];
-      if (event == end[lane]) continue;
-      if (!leader || event->depth > leader->depth || (event->depth == leader->depth && event->pc < leader->pc))
+      if (event == end[lane]) {
+        all_there = false;
+        continue;
+      }
+      __builtin_prefetch(event + kAhead);
+      if (!leader) {
         leader = event;
+      } else if (event->depth != leader->depth || event->pc != leader->pc) {
+        all_there = false;
+        if (event->depth > leader->depth || (event->depth == leader->depth && event->pc < leader->pc)) leader = event;
+      }
     }
     if (!leader) break;
     const Event* together[kWarpThreads];
     int count = 0;
     for (int lane = 0; lane < there; ++lane)
-      if (next[lane] != end[lane] && next[lane]->pc == leader->pc && next[lane]->depth == leader->depth)
+      if (all_there || (next[lane] != end[lane] && next[lane]->pc == leader->pc && next[lane]->depth == leader->depth))
         together[count++] = next[lane]++;
     count_step(arrays, profile, together, count, there);
   }
