@@ -59,6 +59,7 @@ from .random import (
     Generator,
     bernoulli,
     manual_seed,
+    multinomial,
     normal,
     rand,
     rand_like,
@@ -89,10 +90,10 @@ __all__ = [
     "device", "double", "einsum", "empty", "empty_cache", "empty_like", "enable_grad", "evaluate", "eye", "float",
     "float16", "float32", "float64", "from_dlpack", "from_numpy", "full", "full_like", "get_num_threads", "grad",
     "gradcheck", "half", "inf", "int", "int32", "int64", "is_grad_enabled", "is_tensor", "linspace", "load",
-    "load_and_split_dataset", "long", "manual_seed", "memory_stats", "models", "nan", "nn", "no_grad", "normal", "ones",
-    "ones_like", "optim", "pi", "profile", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "record",
-    "save", "set_grad_enabled", "set_num_threads", "tensor", "train", "tril_indices", "triu_indices", "uint8",
-    "uniform", "zeros", "zeros_like",
+    "load_and_split_dataset", "long", "manual_seed", "memory_stats", "models", "multinomial", "nan", "nn", "no_grad",
+    "normal", "ones", "ones_like", "optim", "pi", "profile", "rand", "rand_like", "randint", "randn", "randn_like",
+    "randperm", "record", "save", "set_grad_enabled", "set_num_threads", "tensor", "train", "tril_indices",
+    "triu_indices", "uint8", "uniform", "zeros", "zeros_like",
     *_functions,
 ]  # fmt: skip
 

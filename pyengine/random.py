@@ -8,7 +8,7 @@ import numpy as np
 from . import dtypes
 from .backend import Device
 from .backend import device as find_device
-from .creation import checked_lengths
+from .creation import arange, checked_lengths
 from .ops.op import size as product
 from .tape import kernels_of, wrap
 from .tensor import Tensor
@@ -297,3 +297,49 @@ def bernoulli(input: Tensor, generator: Generator | None = None) -> Tensor:
     state = _words("bernoulli", input.device, generator, input.numel())
     out: Tensor = wrap(kernels_of(input.device).bernoulli(input.data, state), input.device)
     return out
+
+
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """Class numbers drawn with chances in the proportion of `input`, which need not add up to 1.
+
+    input        (classes,) or (rows, classes), numbers from 0 on, float32 or float64, of each row one above 0
+    num_samples  how many are drawn of each row; without replacement at most as many as have a chance
+    replacement  whether a class may be drawn again
+    Returns int64 (num_samples,) or (rows, num_samples). ValueError for shapes, weights and numbers of draws that make
+    no sense, TypeError for another dtype.
+
+    Without replacement each class waits an exponentially distributed time at the rate of its weight, and the first
+    ones are taken (P. Efraimidis and P. Spirakis, "Weighted random sampling with a reservoir", 2006).
+
+    >>> multinomial(uniform((3,), 1.0, 1.0), 3).sort().values
+    tensor([0, 1, 2])
+    """
+    if input.dtype not in dtypes.COMPUTED_FLOATS:
+        raise TypeError(f"multinomial: the weights are float32 or float64, not {input.dtype}")
+    if input.ndim not in (1, 2):
+        raise ValueError(f"multinomial: the weights are (classes,) or (rows, classes), not {input.shape}")
+    if num_samples < 1:
+        raise ValueError(f"multinomial: num_samples is a number of draws, from 1 on, not {num_samples}")
+    weights = input.detach().to(dtypes.float64)
+    if not ((weights >= 0) & weights.isfinite()).all():
+        raise ValueError(
+            "multinomial: weights are numbers from 0 on, and one of the input is negative, infinite or NaN"
+        )
+    least = 1 if replacement else num_samples
+    if not ((weights > 0).sum(-1) >= least).all():
+        hint = "" if replacement or num_samples == 1 else "; draw fewer, or with replacement=True"
+        raise ValueError(f"multinomial: a row has fewer than {least} weights above 0{hint}")
+    shape = (*input.shape[:-1], num_samples if replacement else 1)
+    if replacement:
+        ends = weights.cumsum(-1)
+        drawn = _uniform("multinomial", shape, dtype=dtypes.float64, device=input.device, generator=generator)
+        drawn = drawn * ends[..., -1:]
+        # by rounding a draw may come to lie behind the last class that has a chance
+        behind = (weights > 0).to(dtypes.int64) * arange(1, weights.shape[-1] + 1, device=input.device)
+        place = (ends.unsqueeze(-2) <= drawn.unsqueeze(-1)).sum(-1)
+        return place.minimum(behind.amax(-1, keepdim=True) - 1)
+    chances = _uniform("multinomial", input.shape, dtype=dtypes.float64, device=input.device, generator=generator)
+    waits = ((-chances).log1p().neg() / weights).masked_fill(weights == 0, float("inf"))
+    return waits.topk(num_samples, largest=False).indices
