@@ -34,6 +34,7 @@
 #include "kernels/power.h"
 #include "kernels/quotient.h"
 #include "kernels/random.h"
+#include "kernels/recurrent.h"
 #include "kernels/reduce.h"
 #include "kernels/rmsprop.h"
 #include "kernels/sgd.h"
@@ -62,6 +63,7 @@ void for_each_kernel(Visitor&& visit) {
   for_each_losses_kernel(visit);
   for_each_layer_norm_kernel(visit);
   for_each_attention_kernel(visit);
+  for_each_recurrent_kernel(visit);
   for_each_max_pool_kernel(visit);
   for_each_avg_pool_kernel(visit);
   for_each_batch_norm_kernel(visit);

@@ -27,6 +27,7 @@ from .reference.moments import *
 from .reference.power import *
 from .reference.quotient import *
 from .reference.random import *
+from .reference.recurrent import *
 from .reference.reduce import *
 from .reference.rmsprop import *
 from .reference.sgd import *

@@ -54,6 +54,10 @@ def specs() -> list[Spec]:
         for network in NETWORKS
         for optimizer in ("SGD", "Adam")
     ]
+    found += [
+        _spec("step", f"Adam step of {kind} 128, 64 steps, 32", _recurrent_step(kind), modes=("fused",))
+        for kind in RECURRENT
+    ]
     found += [_spec("overhead", name, make) for name, make in _OVERHEAD.items()]
     return found
 
@@ -326,6 +330,45 @@ def _training_step(network: Network, optimizer: str) -> Work:
         math.prod(v.shape) for v in pyengine.nn.Sequential(*network.layers(pyengine.nn)).state_dict().values()
     )
     return Work(contender, flops, 28 * parameters, 1e-4)
+
+
+RECURRENT = {"RNN": 1, "LSTM": 4, "GRU": 3}  # gates
+
+
+def _recurrent_step(kind: str, width: int = 128, length: int = 64, batch: int = 32) -> Work:
+    """A layer that learns to put out a given sequence."""
+    shape = (length, batch, width)
+
+    def contender(library: Any, array: Callable[[Array], Any], mode: str = "") -> Contender:
+        rng = np.random.default_rng(0)
+        inputs, targets = (array(rng.standard_normal(shape, dtype=np.float32)) for _ in range(2))
+        options = {**OPTIMIZERS["Adam"], **({"fused": True} if mode else {})}
+
+        def fresh() -> Callable[[], Any]:
+            model, loss_fn = getattr(library.nn, kind)(width, width), library.nn.MSELoss()
+            model.load_state_dict({key: array(_weights(i, v)) for i, (key, v) in enumerate(model.state_dict().items())})
+            if getattr(inputs, "device", None) is not None and library is pyengine:
+                model.to(inputs.device)
+            stepper = library.optim.Adam(model.parameters(), **options)
+
+            def step() -> Any:
+                stepper.zero_grad()
+                loss = loss_fn(model(inputs)[0], targets)
+                loss.backward()
+                stepper.step()
+                return loss
+
+            return step
+
+        def result() -> Sequence[Array]:
+            step = fresh()
+            return [np.array([step().item() for _ in range(CHECKED_STEPS)])]
+
+        return fresh(), result
+
+    # forward, back through the hidden states, and the gradients of both weights
+    weights = RECURRENT[kind] * width * width
+    return Work(contender, 2 * length * batch * 5 * weights, 28 * 2 * weights, 1e-4)
 
 
 def _weights(seed: int, like: Any) -> Array:

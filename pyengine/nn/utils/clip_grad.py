@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array, Device
-from ..tape import kernels_of, mark_written, wrap
-from ..tensor import Tensor
+from ...backend import Array, Device
+from ...tape import kernels_of, mark_written, wrap
+from ...tensor import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
