@@ -8,9 +8,10 @@
 """
 
 from .autoencoder import Autoencoder, reconstruction_loss
+from .char_rnn import CharRNN
 from .lenet import LeNet
 from .resnet import ResNet
 from .transformer_classifier import TransformerClassifier
 from .vae import VAE, vae_loss
 
-__all__ = ["VAE", "Autoencoder", "LeNet", "ResNet", "TransformerClassifier", "reconstruction_loss", "vae_loss"]
+__all__ = ["VAE", "Autoencoder", "CharRNN", "LeNet", "ResNet", "TransformerClassifier", "reconstruction_loss", "vae_loss"]

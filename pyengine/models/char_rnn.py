@@ -1,0 +1,120 @@
+"""A recurrent network that reads a text token by token and says what comes next."""
+
+from typing import Any
+
+from .. import nn
+from ..autograd import no_grad
+from ..joining import cat, stack
+from ..random import Generator, uniform
+from ..tape import located
+from ..tensor import Tensor
+
+
+class CharRNN(nn.Module):
+    """Token ids [n, tokens] to scores [n, tokens, vocab_size] of the token that follows each, and the state behind them.
+
+    vocab_size     ids go from 0 to vocab_size - 1
+    hidden_dim     features of a layer's state
+    num_layers     LSTM layers
+    embedding_dim  features of a token; by default hidden_dim
+    dropout        probability, between the layers and before the scores
+    ValueError for ids that are not int64 [n, tokens], and sizes that cannot be; IndexError for an id outside of the
+    vocabulary.
+
+    A learned row for each token, layers of LSTM, a linear layer. Whoever goes on with the text hands the state back.
+    A. Graves, "Generating sequences with recurrent neural networks" (2013), arXiv:1308.0850.
+
+    >>> import pyengine as pe
+    >>> model = CharRNN(vocab_size=65, hidden_dim=32)
+    >>> scores, state = model(pe.tensor([[5, 17, 42]]))
+    >>> scores.shape, model(pe.tensor([[8]]), state)[0].shape
+    ((1, 3, 65), (1, 1, 65))
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        hidden_dim: int = 256,
+        num_layers: int = 2,
+        embedding_dim: int | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if not isinstance(vocab_size, int) or vocab_size < 1:
+            raise ValueError(f"CharRNN: vocab_size is a number from 1 on, not {vocab_size!r}")
+        self.vocab_size = vocab_size
+        self.embedding = nn.Embedding(vocab_size, embedding_dim or hidden_dim)
+        self.lstm = nn.LSTM(embedding_dim or hidden_dim, hidden_dim, num_layers, batch_first=True, dropout=dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(hidden_dim, vocab_size)
+
+    def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """[n, tokens] and the state before them, None at the beginning, to [n, tokens, vocab_size] and the new state."""
+        _check_ids(ids)
+        out, state = self.lstm(self.embedding(ids), state)
+        return self.head(self.dropout(out)), state
+
+    def generate(
+        self,
+        ids: Tensor,
+        count: int,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """The ids [n, tokens] and `count` more behind them, one after the other: [n, tokens + count].
+
+        temperature  scores are divided by it: the smaller, the surer; 0 always takes the likeliest token
+        top_k        only so many of the likeliest tokens may be drawn; None for all
+        generator    of the random numbers; None for the default one
+        Nothing is dropped out, and the module's mode stays. ValueError for numbers that cannot be, and an empty prompt.
+
+        >>> import pyengine as pe
+        >>> model = CharRNN(vocab_size=65, hidden_dim=32)
+        >>> model.generate(pe.tensor([[5, 17, 42]]), 10).shape
+        (1, 13)
+        """
+        _check_ids(ids)
+        if count < 0 or temperature < 0 or (top_k is not None and top_k < 1) or not ids.shape[1]:
+            raise located(
+                ValueError(
+                    f"generate: needs a prompt of a token or more, count and temperature from 0 on, top_k from 1 on, "
+                    f"not {ids.shape[1]} tokens, {count}, {temperature} and {top_k}"
+                )
+            )
+        training, made = self.training, []
+        self.eval()
+        try:
+            with no_grad():
+                last, state = ids, None
+                for _ in range(count):
+                    scores, state = self(last, state)
+                    chosen = _draw(scores[:, -1], temperature, top_k, generator)
+                    made.append(chosen)
+                    last = chosen.unsqueeze(1)
+        finally:
+            self.train(training)
+        return cat([ids, stack(made, 1)], 1) if made else ids
+
+
+def _check_ids(ids: Tensor) -> None:
+    if ids.ndim != 2 or ids.dtype.name != "int64":
+        raise located(
+            ValueError(
+                f"CharRNN: takes token ids, int64 [n, tokens], not {ids.dtype} {list(ids.shape)}; a text alone is "
+                f"ids.unsqueeze(0)"
+            )
+        )
+
+
+def _draw(scores: Tensor, temperature: float, top_k: int | None, generator: Generator | None) -> Tensor:
+    """A token for each row of scores, drawn by its softmax."""
+    if temperature == 0:
+        return scores.argmax(-1)
+    if top_k is not None and top_k < scores.shape[-1]:
+        least = scores.topk(top_k).values[:, -1:]
+        scores = scores.masked_fill(scores < least, float("-inf"))
+    sums = (scores / temperature).softmax(-1).cumsum(-1)
+    # the first token whose sum lies above an even number below all sums: one of probability 0 never is
+    even = uniform((sums.shape[0], 1), generator=generator, device=sums.device, dtype=sums.dtype) * sums[:, -1:]
+    return (sums <= even).sum(-1).clamp(max=sums.shape[-1] - 1)
