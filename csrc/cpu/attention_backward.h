@@ -185,8 +185,13 @@ class BackwardTask {
 
   void write_rows(T* from, int64_t width, int64_t columns, T factor, Out to, int64_t batch, int64_t group) const {
     T* rows = to.as<T>() + batch * to.strides[0] + group * to.strides[1];
-    for (int64_t i = 0; i < shape_.s; ++i)
-      for (int64_t j = 0; j < columns; ++j) rows[i * to.strides[2] + j * to.strides[3]] = from[i * width + j] * factor;
+    for (int64_t i = 0; i < shape_.s; ++i) {
+      T* row = rows + i * to.strides[2];
+      int64_t j = 0;
+      if (to.strides[3] == 1)
+        for (; j + kLanes<T> <= columns; j += kLanes<T>) store(row + j, load(from + i * width + j) * factor);
+      for (; j < columns; ++j) row[j * to.strides[3]] = from[i * width + j] * factor;
+    }
   }
 
   const Shape& shape_;

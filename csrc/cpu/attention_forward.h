@@ -5,6 +5,7 @@
 
 #include "core/memory.h"
 #include "core/parallel.h"
+#include "cpu/attention_few.h"
 #include "cpu/attention_scores.h"
 #include "cpu/matmul_blocks.h"
 #include "cpu/softmax_rows.h"
@@ -174,6 +175,8 @@ class ForwardTask {
 template <class T>
 void forward(In query, In key, In value, In state, OptIn mask, double scale, bool causal, double p, Out out, Out lse) {
   const Shape shape(query, key, value);
+  if (few_queries_suit<T>(shape, key, value, p > 0))
+    return forward_few<T>(shape, query, key, value, mask, scale, causal, out, lse);
   const Dropout<T> dropout(state, p, shape);
   const int64_t chunks = (shape.t + kTaskQueries - 1) / kTaskQueries, tasks = shape.batch * shape.heads * chunks;
   const int64_t most = std::min(shape.t, kTaskQueries);

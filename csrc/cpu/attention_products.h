@@ -66,24 +66,32 @@ void multiply_weights(bool finite, int64_t m, int64_t w, int64_t k, Strip<T> a, 
 // a multiple of the lanes; whether all are finite.
 template <class T>
 bool copy_rows(Strip<T> from, int64_t rows, int64_t columns, T* to, int64_t padded) {
-  Vec<T> zeros{};  // NaN from the first infinity or NaN on
+  Vec<T> zeros{}, others{};  // NaN from the first infinity or NaN on; two, since an addition takes some cycles
   for (int64_t i = 0; i < rows; ++i) {
     const T* x = from.data + i * from.row;
     T* y = to + i * padded;
     int64_t j = 0;
-    if (from.column == 1)
+    if (from.column == 1) {
+      for (; j + 2 * kLanes<T> <= columns; j += 2 * kLanes<T>) {
+        const Vec<T> v = load(x + j), w = load(x + j + kLanes<T>);
+        zeros += v * T(0);
+        others += w * T(0);
+        store(y + j, v);
+        store(y + j + kLanes<T>, w);
+      }
       for (; j + kLanes<T> <= columns; j += kLanes<T>) {
         const Vec<T> v = load(x + j);
         zeros += v * T(0);
         store(y + j, v);
       }
+    }
     for (; j < columns; ++j) {
       y[j] = x[j * from.column];
       zeros += splat(y[j] * T(0));
     }
     for (; j < padded; ++j) y[j] = T(0);
   }
-  return sum_lanes<T>(zeros) == T(0);
+  return sum_lanes<T>(zeros + others) == T(0);
 }
 
 // A panel [columns][NR] turned back into rows of any strides.
