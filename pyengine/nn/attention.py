@@ -8,6 +8,7 @@ from ..backend import Device
 from ..creation import empty, zeros
 from ..tape import located
 from ..tensor import Tensor
+from .attention_function import attend
 from .attention_mask import causal, joined_mask, masked_softmax
 from .functional import dropout, linear
 from .init import xavier_uniform_
@@ -104,15 +105,19 @@ class MultiheadAttention(Module):
         q, k, v = (self._heads(x, single) for x in self._projected(query, key, value))
         batch, _, queries, _ = q.shape
         keys = k.shape[2]
+        name = "MultiheadAttention"
+        if not need_weights:
+            mask = joined_mask(name, self.num_heads, (batch, queries, keys), q.dtype, attn_mask, key_padding_mask)
+            if mask is not None and mask.dtype == dtypes.bool_:
+                mask = ~mask  # there True means that a key takes part
+            out = attend(q, k, v, mask, self.dropout if self.training else 0.0, is_causal and attn_mask is None)
+            return linear(self._merged(out, single), self.out_proj.weight, self.out_proj.bias), None
         if is_causal and attn_mask is None:
             attn_mask = causal(queries, keys, query.device)
-        name = "MultiheadAttention"
         mask = joined_mask(name, self.num_heads, (batch, queries, keys), q.dtype, attn_mask, key_padding_mask)
         weights = masked_softmax((q * (1.0 / math.sqrt(q.shape[-1]))) @ k.mT, mask)
         out = self._merged(dropout(weights, self.dropout, self.training) @ v, single)
         out = linear(out, self.out_proj.weight, self.out_proj.bias)
-        if not need_weights:
-            return out, None
         seen = weights.mean(1) if average_attn_weights else weights
         return out, seen[0] if single else seen
 

@@ -73,17 +73,38 @@ def scaled_dot_product_attention(
     for tensor in (key, value):
         heads = tensor.shape[-3:-2] if enable_gqa else lead[-1:]
         operands.append(_four_axes(_led(tensor, (*lead[:-1], *heads))))
-    q = operands[0]
-    attrs = {
-        "scale": 1 / math.sqrt(max(q.shape[-1], 1)) if scale is None else float(scale),
-        "causal": bool(is_causal),
-        "p": float(dropout_p),
-    }
-    operands.append(_state(q, key.shape[-2], dropout_p, generator))
-    if attn_mask is not None:
-        operands.append(attn_mask)
-    out: Tensor = apply(ATTENTION, operands, attrs)[0]
+    q, k, v = operands
+    out = attend(q, k, v, attn_mask, dropout_p, is_causal, scale, generator)
     return out if len(lead) == 2 else out.reshape(*lead, *out.shape[-2:])
+
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+    p: float = 0.0,
+    causal: bool = False,
+    scale: float | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Attention of (batch, heads, positions, features), whose heads may be groups; the mask may be causal, too.
+
+    >>> import pyengine as pe
+    >>> x = pe.ones(1, 1, 2, 3)
+    >>> attend(x, x, x, pe.tensor([True, False]), causal=True).shape
+    (1, 1, 2, 3)
+    """
+    attrs = {
+        "scale": 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else float(scale),
+        "causal": bool(causal),
+        "p": float(p),
+    }
+    operands = [query, key, value, _state(query, key.shape[-2], p, generator)]
+    if mask is not None:
+        operands.append(mask)
+    out: Tensor = apply(ATTENTION, operands, attrs)[0]
+    return out
 
 
 def _common_lead(query: Tensor, key: Tensor, value: Tensor, grouped: bool) -> tuple[int, ...]:
