@@ -186,7 +186,7 @@ def _backward_error(
 def _torch_kept(torch: Any, s: Any, drawn: Any, p: float) -> Any:
     seed, offset = drawn.tolist()
     chosen = words(seed, offset, s.numel()).astype(np.float64) >= p * 2.0**32
-    return torch.from_numpy(chosen.reshape(tuple(s.shape))) / (1 - p)
+    return torch.from_numpy(chosen.reshape(tuple(s.shape))).to(s.dtype) / (1 - p)
 
 
 def _torch_scores(torch: Any, query: Any, key: Any, mask: Any, scale: float, causal: bool) -> Any:
