@@ -241,7 +241,7 @@ def _torch_backward(
     dquery = scale * slope @ key.repeat_interleave(each, 1)
     dkey = of_group(scale * slope.transpose(-1, -2) @ query, key)
     dvalue = of_group((c * w).transpose(-1, -2) @ grad, value)
-    return (dquery, dkey, dvalue, slope) if mask_grad else (dquery, dkey, dvalue)
+    return dquery, dkey, dvalue, slope if mask_grad else None
 
 
 _STATE = ((2,), "i8")
