@@ -9,9 +9,20 @@
 
 from .autoencoder import Autoencoder, reconstruction_loss
 from .char_rnn import CharRNN
+from .forecaster import Forecaster
 from .lenet import LeNet
 from .resnet import ResNet
 from .transformer_classifier import TransformerClassifier
 from .vae import VAE, vae_loss
 
-__all__ = ["VAE", "Autoencoder", "CharRNN", "LeNet", "ResNet", "TransformerClassifier", "reconstruction_loss", "vae_loss"]
+__all__ = [
+    "VAE",
+    "Autoencoder",
+    "CharRNN",
+    "Forecaster",
+    "LeNet",
+    "ResNet",
+    "TransformerClassifier",
+    "reconstruction_loss",
+    "vae_loss",
+]

@@ -5,13 +5,13 @@ from typing import Any
 from .. import nn
 from ..autograd import no_grad
 from ..joining import cat, stack
-from ..random import Generator, uniform
+from ..random import Generator, multinomial
 from ..tape import located
 from ..tensor import Tensor
 
 
 class CharRNN(nn.Module):
-    """Token ids [n, tokens] to scores [n, tokens, vocab_size] of the token that follows each, and the state behind them.
+    """Token ids [n, tokens] to scores [n, tokens, vocab_size] of the token behind each, and the state behind them all.
 
     vocab_size     ids go from 0 to vocab_size - 1
     hidden_dim     features of a layer's state
@@ -49,7 +49,7 @@ class CharRNN(nn.Module):
         self.head = nn.Linear(hidden_dim, vocab_size)
 
     def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """[n, tokens] and the state before them, None at the beginning, to [n, tokens, vocab_size] and the new state."""
+        """[n, tokens] and the state before them, None at first, to [n, tokens, vocab_size] and the new state."""
         _check_ids(ids)
         out, state = self.lstm(self.embedding(ids), state)
         return self.head(self.dropout(out)), state
@@ -114,7 +114,4 @@ def _draw(scores: Tensor, temperature: float, top_k: int | None, generator: Gene
     if top_k is not None and top_k < scores.shape[-1]:
         least = scores.topk(top_k).values[:, -1:]
         scores = scores.masked_fill(scores < least, float("-inf"))
-    sums = (scores / temperature).softmax(-1).cumsum(-1)
-    # the first token whose sum lies above an even number below all sums: one of probability 0 never is
-    even = uniform((sums.shape[0], 1), generator=generator, device=sums.device, dtype=sums.dtype) * sums[:, -1:]
-    return (sums <= even).sum(-1).clamp(max=sums.shape[-1] - 1)
+    return multinomial((scores / temperature).softmax(-1), 1, generator=generator).squeeze(1)

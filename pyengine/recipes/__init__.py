@@ -3,15 +3,15 @@
 `RECIPES` is a plain dict; `pyengine train NAME` looks here.
 """
 
-from . import autoencoder, cifar10, digits, glasses_rings, mnist, tables
+from . import autoencoder, cifar10, digits, glasses_rings, mnist, sine, tables
 from .recipe import Job, Recipe, Settings
 from .run import Result, run
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        digits.RECIPE, glasses_rings.RECIPE, mnist.RECIPE, cifar10.RECIPE, autoencoder.RECIPE, tables.DIABETES,
-        tables.TUMOUR, tables.TABLE,
+        digits.RECIPE, glasses_rings.RECIPE, mnist.RECIPE, cifar10.RECIPE, autoencoder.RECIPE, sine.RECIPE,
+        tables.DIABETES, tables.TUMOUR, tables.TABLE,
     )
 }  # fmt: skip
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .. import nn, optim
-from ..models import VAE, Autoencoder, LeNet, ResNet
+from ..models import VAE, Autoencoder, Forecaster, LeNet, ResNet
 
 FLAT = ("mlp", "linear", "vae")  # take each sample as a row of numbers, whatever its shape
 RESNETS = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")
-MODELS = ("mlp", "linear", "lenet", *RESNETS, "autoencoder", "vae")
+MODELS = ("mlp", "linear", "lenet", *RESNETS, "autoencoder", "vae", "lstm")
 # What a step of each optimizer is usually like, for whoever names another than the recipe's
 USUAL: dict[str, dict[str, float]] = {
     "sgd": {"lr": 0.1, "momentum": 0.9},
@@ -26,6 +26,7 @@ def model_of(name: str, shape: Sequence[int], hidden: int, outputs: int) -> nn.M
     linear            x W + b: linear regression, or with cross-entropy logistic (softmax) regression
     mlp               a multi-layer perceptron: one hidden layer of ReLU, `hidden` wide
     lenet, resnet<n>  `models.LeNet` and `models.ResNet` of n layers; their first convolution gives `hidden` channels
+    lstm              `models.Forecaster`, for windows of a series; `hidden` numbers in its state
     autoencoder, vae  `models.Autoencoder`, `models.VAE`, for images; `hidden` numbers in the code
 
     >>> print(model_of("linear", (4,), 16, 2))
@@ -38,6 +39,8 @@ def model_of(name: str, shape: Sequence[int], hidden: int, outputs: int) -> nn.M
         return nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
     if name == "vae":
         return VAE(features, code=hidden)
+    if name == "lstm":
+        return Forecaster(hidden)
     channels, side, _ = shape
     if name == "autoencoder":
         return Autoencoder(hidden, channels, side)
