@@ -10,7 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from .bfloat16 import is_bfloat16, rounded
 from .memory import Array, HostMemory
+
+_FIRST_WITH_BFLOAT16 = 14  # CuPy's major version
+_BFLOAT16_NAMES = ("bfloat16", "torch.bfloat16")
 
 
 class DeviceUnavailableError(ValueError):
@@ -37,13 +41,16 @@ class GpuMemory(HostMemory):
         self.native = native
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> Array:
+        self._require(dtype)
         return self.cupy.empty(shape, dtype)
 
     def put(self, data: Any, dtype: np.dtype) -> Array:
+        self._require(dtype)
         if hasattr(data, "__cuda_array_interface__"):
             source = self.take_over(data)
             return self.native.copy(source, dtype)
-        return self.cupy.asarray(np.array(data, dtype, order="C"))
+        source = rounded(data) if is_bfloat16(dtype) else data
+        return self.cupy.asarray(np.array(source, dtype, order="C"))
 
     def at(self, array: Array) -> Array:
         return self.cupy.asarray(array)
@@ -55,9 +62,21 @@ class GpuMemory(HostMemory):
 
     def take_over(self, data: Any) -> Array:
         """Any library's GPU array as CuPy's, over the same memory."""
-        if hasattr(data, "__cuda_array_interface__"):
+        if isinstance(data, self.cupy.ndarray):
+            return data
+        # not of bfloat16, which the interface has no name for: torch refuses with a TypeError, others call it bytes
+        if hasattr(data, "__cuda_array_interface__") and str(getattr(data, "dtype", "")) not in _BFLOAT16_NAMES:
             return self.cupy.asarray(data)
         return self.cupy.from_dlpack(data)
+
+    def _require(self, dtype: np.dtype) -> None:
+        """TypeError for bfloat16 where CuPy is too old to have arrays of it."""
+        version = self.cupy.__version__
+        if is_bfloat16(dtype) and int(version.partition(".")[0]) < _FIRST_WITH_BFLOAT16:
+            raise TypeError(
+                f'device "cuda": CuPy {version} has no bfloat16; pip install -U cupy-cuda13x gives one that has '
+                f"(from {_FIRST_WITH_BFLOAT16} on)"
+            )
 
     def freeze(self, array: Array) -> None:
         pass

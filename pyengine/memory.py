@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._core import empty as pool_array
+from .bfloat16 import is_bfloat16, rounded
 
 Array = np.ndarray[Any, Any]  # or CuPy's, which have the same attributes
 
@@ -22,6 +23,7 @@ class HostMemory:
     def put(self, data: Any, dtype: np.dtype) -> Array:
         """A copy of an array of any device, a number or a nested list, as a new C-ordered array of that dtype."""
         source = np.asarray(on_host(data))
+        source = rounded(source) if is_bfloat16(dtype) else source
         out = self.empty(source.shape, dtype)
         np.copyto(out, source, casting="unsafe")
         return out
@@ -75,7 +77,7 @@ class HostMemory:
 
     def scalar(self, value: float, dtype: np.dtype) -> Array:
         """A constant as an array without axes."""
-        return np.asarray(value, dtype)
+        return rounded(value) if is_bfloat16(dtype) else np.asarray(value, dtype)
 
 
 HOST = HostMemory()

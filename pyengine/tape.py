@@ -23,6 +23,7 @@ import numpy as np
 
 from . import dtypes, ops
 from .backend import Array, Device, Kernels
+from .bfloat16 import FLOAT_KINDS
 from .ops import Op, Spec
 from .ops.copy import COPY
 
@@ -184,7 +185,7 @@ def apply(op: Op, tensors: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS) -> A
             tracer(node, out)
         if out.__class__ is tuple:
             return tuple([None if o is None else wrap_output(o, device, node, i, len(out)) for i, o in enumerate(out)])
-        if out.dtype.kind != "f":  # bools and integers do not move with what they were made of
+        if out.dtype.kind not in FLOAT_KINDS:  # bools and integers do not move with what they were made of
             node = None
     result = _new(result_class)
     result.data = out
@@ -220,7 +221,7 @@ def output_node(node: Node, index: int, outputs: int) -> OutputNode | None:
 
 def wrap_output(data: Array, device: Device, node: Node, index: int, outputs: int) -> Any:
     """A tensor around one of several outputs; only real numbers have a gradient."""
-    return wrap(data, device, output_node(node, index, outputs) if data.dtype.kind == "f" else None)
+    return wrap(data, device, output_node(node, index, outputs) if data.dtype.kind in FLOAT_KINDS else None)
 
 
 # --- explaining errors, and promotion: the slow way through apply
@@ -481,7 +482,7 @@ def _saved_tensors(node: Node, outputs: int) -> tuple[Any, ...]:
         if value is None or isinstance(edge, Value):
             linked.append(None if value is None else edge)
         else:
-            linked.append(wrap(value, node.device, edge if value.dtype.kind == "f" else None))
+            linked.append(wrap(value, node.device, edge if value.dtype.kind in FLOAT_KINDS else None))
     return (*linked, *node.saved[len(linked) :])
 
 

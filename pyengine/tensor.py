@@ -13,6 +13,7 @@ import numpy as np
 from . import dtypes, tape
 from .backend import Array, Device, one
 from .backend import device as find_device
+from .bfloat16 import is_bfloat16
 from .memory import is_gpu_array, is_view
 from .methods import (
     ChooseMethods,
@@ -142,7 +143,10 @@ class Tensor(
         return format(self.item(), spec)
 
     def __repr__(self) -> str:
-        body = np.array2string(self.device.memory.get(self.data), separator=", ", prefix="tensor(")
+        shown, digits = self.device.memory.get(self.data), np.get_printoptions()["precision"]
+        if is_bfloat16(self.dtype):  # 4 digits tell its numbers apart
+            shown, digits = shown.astype(np.float32), min(digits, 4)
+        body = np.array2string(shown, digits, separator=", ", prefix="tensor(")
         extra = f", shape={self.shape}" if not self.data.size and self.ndim > 1 else ""
         extra += "" if self.dtype in (dtypes.float32, dtypes.int64, dtypes.bool_) else f", dtype={self.dtype}"
         extra += "" if self.device.name == "cpu" else f", device={self.device}"
@@ -183,6 +187,11 @@ class Tensor(
     def __dlpack__(self, **options: Any) -> Any:
         if self.requires_grad:
             raise RuntimeError("__dlpack__: this tensor is tracked for gradients; hand over x.detach()")
+        if is_bfloat16(self.dtype) and not is_gpu_array(self.data):
+            raise BufferError(
+                "__dlpack__: NumPy's arrays of bfloat16 do not speak DLPack; hand over their bits, "
+                "x.numpy().view('int16'), and let the other library view them as bfloat16"
+            )
         return self.data.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
@@ -325,7 +334,7 @@ class Tensor(
         for target in (*targets, *(named for named in (dtype, device) if named is not None)):
             if isinstance(target, Tensor):
                 out = out.to(target.dtype, target.device)
-            elif isinstance(target, Device) or (isinstance(target, str) and not _is_dtype(target)):
+            elif isinstance(target, Device) or (isinstance(target, str) and not dtypes.is_name(target)):
                 out = out._move(find_device(target))
             else:
                 kind = dtypes.check(target)
@@ -458,14 +467,6 @@ class HookHandle:
             registered.remove(self._hook)
             if not registered:
                 del tape.hooks[self._key]
-
-
-def _is_dtype(name: str) -> bool:
-    try:
-        np.dtype(name)
-    except TypeError:
-        return False
-    return True
 
 
 def upstream(root: Tensor, gradient: Tensor | None) -> Tensor:

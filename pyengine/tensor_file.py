@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from .backend import Array
+from .bfloat16 import bfloat16, is_bfloat16
 from .files import write_atomically
 from .tensor import Tensor
 
 KEY = "pyengine"  # where the state is in the file's metadata
-READABLE = frozenset({"F16", "F32", "F64", "I32", "I64", "U8", "BOOL"})
+READABLE = frozenset({"BF16", "F16", "F32", "F64", "I32", "I64", "U8", "BOOL"})
 
 
 class BadFileError(ValueError):
@@ -56,6 +57,8 @@ def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
                 kind = file.get_slice(name).get_dtype()
                 if kind not in READABLE:
                     raise BadFileError(f"{path}: tensor {name} has the dtype {kind}, which is not supported")
+                if kind == "BF16":
+                    bfloat16()  # from now on NumPy, and so safetensors, knows the name
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except SafetensorError as error:
         raise BadFileError(f"{path}: not a whole safetensors file ({error})") from None
@@ -65,7 +68,8 @@ def checksum(arrays: Mapping[str, Array]) -> int:
     """CRC-32 of names and contents, in the order of names; finds damage, not malice."""
     crc = 0
     for name in sorted(arrays):
-        crc = zlib.crc32(arrays[name].data, zlib.crc32(name.encode(), crc))
+        bits = arrays[name].view(np.uint16) if is_bfloat16(arrays[name].dtype) else arrays[name]
+        crc = zlib.crc32(bits.data, zlib.crc32(name.encode(), crc))
     return crc
 
 

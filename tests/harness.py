@@ -74,7 +74,7 @@ LAYOUTS = ("rows", "columns", "swapped", "padded", "sliced", "reversed")
 
 
 def poison_of(dtype: np.dtype) -> Any:
-    if dtype.kind == "f":
+    if dtype.kind in "fV":  # "V" is bfloat16
         return np.nan
     return True if dtype.kind == "b" else np.iinfo(dtype).max - 1
 
@@ -164,7 +164,7 @@ def assert_same(got: Any, want: Any, what: str, signed_zero: bool = True) -> Non
     assert got.shape == want.shape, f"{what}: shape {got.shape}, the reference {want.shape}"
     assert got.dtype == want.dtype, f"{what}: dtype {got.dtype}, the reference {want.dtype}"
     differs = got != want
-    if got.dtype.kind == "f":
+    if got.dtype.kind in "fV":
         differs &= ~(np.isnan(got) & np.isnan(want))
         if signed_zero:
             differs |= (np.signbit(got) != np.signbit(want)) & ~np.isnan(want)

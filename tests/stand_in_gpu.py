@@ -41,7 +41,7 @@ class GpuArray:
             return
         interface = {"shape": shape, "typestr": np.dtype(dtype).str, "strides": strides, "version": 3}
         place = types.SimpleNamespace(__array_interface__={"data": (memptr.ptr, False), **interface})
-        self.host = np.asarray(place)
+        self.host = np.asarray(place).view(dtype)  # typestr has no name for bfloat16
         self.base = self.keeps = memptr.keeps
         self.base = over(self.base)
 
@@ -135,6 +135,7 @@ def cupy_module() -> Any:
     runtime = types.SimpleNamespace(getDeviceCount=lambda: 1, memGetInfo=lambda: (1 << 30, 1 << 31))
     pool = types.SimpleNamespace(used_bytes=lambda: 512, free_bytes=lambda: 1024)
     return types.SimpleNamespace(
+        __version__="14.2.0",
         ndarray=GpuArray,
         empty=GpuArray,
         asarray=_asarray,

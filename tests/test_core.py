@@ -17,7 +17,7 @@ import pyengine as pe
 from pyengine import _core
 
 MIB = 2**20
-DTYPES = ("float32", "float64", "float16", "int64", "int32", "uint8", "bool")
+DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "uint8", "bool")
 
 
 def python(code: str, **environment: str) -> str:
@@ -202,7 +202,7 @@ def test_poison(pool: None, dtype: str) -> None:
     _core.set_poison(True)
     a = _core.empty((100,), dtype)
     assert (a.view(np.uint8) == 0xFF).all()
-    if np.dtype(dtype).kind == "f":
+    if np.dtype(dtype).kind in "fV":  # "V" is bfloat16
         assert np.isnan(a).all()
     a[...] = 1
     del a

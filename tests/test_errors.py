@@ -89,6 +89,7 @@ DTYPES = {
     "matmul mixed": (lambda z: z(2, 2) @ z(2, 2, dtype="float64"), "matmul: .*float32.*float64.*cast"),
     "matmul ints": (lambda z: z(2, 2, dtype="int64") @ z(2, 2, dtype="int64"), "matmul: .*float64, not int64; cast"),
     "add of bools": (lambda z: z(2, dtype="bool") + z(2, dtype="bool"), "add: .*not bool; cast with"),
+    "add of bfloat16": (lambda z: z(2, dtype="bfloat16") + 1, "add: .*not bfloat16"),
     "add of float16": (lambda z: z(2, dtype="float16") + 1, "add: .*not float16"),
     "neg of bools": (lambda z: -z(2, dtype="bool"), "neg: .*not bool"),
     "relu of ints": (lambda z: z(2, dtype="int64").relu(), "relu: computes in float32 or float64, not int64; cast"),
@@ -113,7 +114,7 @@ def test_wrong_dtypes(device, mistake) -> None:
 
 @pytest.mark.parametrize("dtype", ["complex64", "datetime64[s]", "S3", "object", "uint32", "int16", "longdouble"])
 def test_unsupported_dtypes_list_the_supported(dtype) -> None:
-    with pytest.raises(TypeError, match=r"is not supported; tensors hold float16, float32, float64, int64"):
+    with pytest.raises(TypeError, match=r"is not supported; tensors hold float16, bfloat16, float32, float64, int64"):
         pe.zeros(2, dtype=dtype)
     with pytest.raises(TypeError, match="is not supported"):
         pe.tensor(np.zeros(2, dtype))

@@ -40,6 +40,7 @@ def test_nothing_heavy_is_imported() -> None:
         "pytest",
         "PIL",
         "tokenizers",
+        "ml_dtypes",
     }
     unneeded = {"ssl", "http", "asyncio", "pybind11", "distutils", "setuptools"}
     assert found & (heavy | unneeded) == set()

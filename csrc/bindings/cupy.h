@@ -72,7 +72,7 @@ inline const char* view_array(PyObject* object, Array& view) {
   const Owned strides = attribute(object, cupy.strides), memory = attribute(object, cupy.data);
   const std::optional<DType> dtype =
       PyArray_DescrCheck(descr.get()) ? dtype_of(reinterpret_cast<PyArray_Descr*>(descr.get())) : std::nullopt;
-  if (!dtype) return "an array of float32, float64, float16, int64, int32, uint8 or bool";
+  if (!dtype) return "an array of float32, float64, float16, bfloat16, int64, int32, uint8 or bool";
   if (PyTuple_GET_SIZE(shape.get()) > kMaxDims) return "an array of at most 8 axes";
   view.data = address_of(memory.get(), cupy);
   view.dtype = *dtype;

@@ -6,12 +6,26 @@
 #define NPY_TARGET_VERSION NPY_2_0_API_VERSION
 #include <numpy/arrayobject.h>
 
+#include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 
 #include "core/array.h"
 
 namespace pe::bindings {
+
+// bfloat16 is ml_dtypes', to which NumPy gives a number when it is first imported; that is left to who makes the first
+// such array, and 0 until one was seen.
+inline std::atomic<int> bfloat16_number = 0;
+
+inline bool is_bfloat16(const PyArray_Descr* descr) {
+  if (descr->type_num < NPY_USERDEF) return false;
+  if (descr->type_num == bfloat16_number) return true;
+  if (std::strcmp(descr->typeobj->tp_name, "ml_dtypes.bfloat16") != 0) return false;
+  bfloat16_number = descr->type_num;
+  return true;
+}
 
 inline std::optional<DType> dtype_of(const PyArray_Descr* descr) {
   switch (descr->type_num) {
@@ -31,12 +45,15 @@ inline std::optional<DType> dtype_of(const PyArray_Descr* descr) {
     case NPY_LONGLONG:
       return descr->elsize == 8 ? std::optional(DType::i64) : std::nullopt;
     default:
-      return std::nullopt;
+      return is_bfloat16(descr) ? std::optional(DType::bf16) : std::nullopt;
   }
 }
 
+// Of bfloat16 only after it was seen: no kernel makes it from anything else.
 inline int type_num(DType dtype) {
-  constexpr int numbers[] = {NPY_FLOAT32, NPY_FLOAT64, NPY_FLOAT16, NPY_INT64, NPY_INT32, NPY_UINT8, NPY_BOOL};
+  constexpr int kSeen = -1;
+  constexpr int numbers[] = {NPY_FLOAT32, NPY_FLOAT64, NPY_FLOAT16, kSeen, NPY_INT64, NPY_INT32, NPY_UINT8, NPY_BOOL};
+  if (dtype == DType::bf16) return bfloat16_number;
   return numbers[static_cast<int>(dtype)];
 }
 

@@ -12,7 +12,7 @@ inline const char* view_array(PyObject* object, Array& view) {
   auto* array = reinterpret_cast<PyArrayObject*>(object);
   const PyArray_Descr* descr = PyArray_DESCR(array);
   const std::optional<DType> dtype = dtype_of(descr);
-  if (!dtype) return "an array of float32, float64, float16, int64, int32, uint8 or bool";
+  if (!dtype) return "an array of float32, float64, float16, bfloat16, int64, int32, uint8 or bool";
   if (!PyArray_ISALIGNED(array) || PyArray_ISBYTESWAPPED(array)) return "aligned and of native byte order; copy it";
   if (PyArray_NDIM(array) > kMaxDims) return "an array of at most 8 axes";
   view.data = PyArray_DATA(array);

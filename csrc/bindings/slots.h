@@ -125,7 +125,7 @@ struct Slot<DType> : PlainSlot<DType> {
   const char* parse(PyObject* object) {
     if (!PyArray_DescrCheck(object)) return "a numpy.dtype";
     const std::optional<DType> found = dtype_of(reinterpret_cast<PyArray_Descr*>(object));
-    if (!found) return "one of the dtypes float32, float64, float16, int64, int32, uint8, bool";
+    if (!found) return "one of the dtypes float32, float64, float16, bfloat16, int64, int32, uint8, bool";
     stored = *found;
     return nullptr;
   }

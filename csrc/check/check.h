@@ -31,7 +31,8 @@ using pe::describe;
 
 inline constexpr DType kFloats[] = {DType::f32, DType::f64};
 inline constexpr DType kNumbers[] = {DType::f32, DType::f64, DType::i64};
-inline constexpr DType kAllTypes[] = {DType::f32, DType::f64, DType::f16, DType::i64, DType::i32, DType::u8, DType::b8};
+inline constexpr DType kAllTypes[] = {DType::f32, DType::f64, DType::f16, DType::bf16,
+                                      DType::i64, DType::i32, DType::u8,  DType::b8};
 
 class Tensor : public Array {
  public:
@@ -54,7 +55,7 @@ class Tensor : public Array {
 };
 
 double read(DType dtype, const void* element);
-void write(DType dtype, void* element, double value);  // of whole numbers up to 2048 where dtype is float16
+void write(DType dtype, void* element, double value);  // of whole numbers up to 2048 for float16, 256 for bfloat16
 std::byte* element(const Array& a, std::span<const int64_t> index);
 
 // visit(index) for all indices of a shape in row-major order.

@@ -5,7 +5,7 @@
 namespace pe::check {
 namespace {
 
-constexpr DType kTypes[] = {DType::f32, DType::f64, DType::f16, DType::i64, DType::u8};
+constexpr DType kTypes[] = {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i64, DType::u8};
 
 // An index of a matrix[rows, columns] by positions along its axes, with plain loops.
 void check_index(Report& report) {

@@ -1,3 +1,4 @@
+#include <bit>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -24,6 +25,12 @@ uint16_t half_bits(double value) {
                                (static_cast<int>(std::ldexp(fraction, 11)) & 1023));
 }
 
+// bfloat16 is the upper half of a float32; whole numbers up to 256 have nothing in the lower.
+float bfloat16_value(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
+uint16_t bfloat16_bits(double value) {
+  return static_cast<uint16_t>(std::bit_cast<uint32_t>(static_cast<float>(value)) >> 16);
+}
+
 }  // namespace
 
 double read(DType dtype, const void* p) {
@@ -34,6 +41,8 @@ double read(DType dtype, const void* p) {
       return *static_cast<const double*>(p);
     case DType::f16:
       return half_value(*static_cast<const uint16_t*>(p));
+    case DType::bf16:
+      return bfloat16_value(*static_cast<const uint16_t*>(p));
     case DType::i64:
       return static_cast<double>(*static_cast<const int64_t*>(p));
     case DType::i32:
@@ -55,6 +64,9 @@ void write(DType dtype, void* p, double value) {
       return;
     case DType::f16:
       *static_cast<uint16_t*>(p) = half_bits(value);
+      return;
+    case DType::bf16:
+      *static_cast<uint16_t*>(p) = bfloat16_bits(value);
       return;
     case DType::i64:
       *static_cast<int64_t*>(p) = static_cast<int64_t>(value);

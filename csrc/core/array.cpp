@@ -3,7 +3,7 @@
 namespace pe {
 
 const char* name(DType dtype) {
-  constexpr const char* names[] = {"float32", "float64", "float16", "int64", "int32", "uint8", "bool"};
+  constexpr const char* names[] = {"float32", "float64", "float16", "bfloat16", "int64", "int32", "uint8", "bool"};
   return names[static_cast<int>(dtype)];
 }
 

@@ -11,10 +11,10 @@ namespace pe {
 
 inline constexpr int kMaxDims = 8;
 
-enum class DType : uint8_t { f32, f64, f16, i64, i32, u8, b8 };
+enum class DType : uint8_t { f32, f64, f16, bf16, i64, i32, u8, b8 };
 
 inline constexpr int64_t itemsize(DType dtype) {
-  constexpr int64_t sizes[] = {4, 8, 2, 8, 4, 1, 1};
+  constexpr int64_t sizes[] = {4, 8, 2, 2, 8, 4, 1, 1};
   return sizes[static_cast<int>(dtype)];
 }
 

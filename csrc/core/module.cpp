@@ -32,7 +32,7 @@ Spec spec_of(const py::tuple& shape, const py::dtype& dtype) {
   Spec spec;
   const auto known = bindings::dtype_of(reinterpret_cast<PyArray_Descr*>(dtype.ptr()));
   if (!known || !PyArray_ISNBO(dtype.byteorder())) {
-    throw py::type_error("empty: dtype must be float32, float64, float16, int64, int32, uint8 or bool, not " +
+    throw py::type_error("empty: dtype must be float32, float64, float16, bfloat16, int64, int32, uint8 or bool, not " +
                          std::string(py::str(dtype)));
   }
   if (shape.size() > static_cast<size_t>(kMaxDims)) {

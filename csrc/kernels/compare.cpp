@@ -17,7 +17,7 @@ void require_bits(In a) {
 }  // namespace
 
 Spec compare_outputs(In a, In b) {
-  if (a.dtype == DType::f16 || a.dtype == DType::i32)
+  if (a.dtype == DType::f16 || a.dtype == DType::bf16 || a.dtype == DType::i32)
     throw DTypeError(std::string("compares float32, float64, int64, uint8 or bool, not ") + name(a.dtype));
   return as_bool(broadcast(a, b));
 }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import tape
+from ..bfloat16 import FLOAT_KINDS
 from ..tape import Node, Value
 
 
@@ -51,4 +52,4 @@ def detect_anomaly() -> Iterator[None]:
 
 
 def _has_nan(data: Any) -> bool:
-    return data is not None and data.dtype.kind == "f" and bool(np.isnan(data).any())
+    return data is not None and data.dtype.kind in FLOAT_KINDS and bool(np.isnan(data).any())

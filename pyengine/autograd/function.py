@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import tape
+from ..bfloat16 import FLOAT_KINDS
 from ..ops import Op
 from ..tape import Value, grad_mode, kernels_of, wrap
 from ..tensor import Tensor
@@ -126,7 +127,7 @@ def link(name: str, vjp: Callable[..., Any], inputs: Sequence[Tensor], result: A
         tape.tracer(node, tuple(out.data for out in outputs))
     linked = []
     for i, out in enumerate(outputs):
-        if out.dtype.kind != "f":  # bools and integers have no gradient
+        if out.dtype.kind not in FLOAT_KINDS:  # bools and integers have no gradient
             linked.append(out)
             continue
         own = wrap(out.data, out.device) if any(out is t for t in inputs) else out

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array
-from ..dtypes import ALL, float16, float32, float64, int64, uint8
+from ..dtypes import ALL, bfloat16, float16, float32, float64, int64, uint8
 from .case import Call, Cases, Operand, Pick, Shape
 
 
@@ -33,11 +33,12 @@ _LISTED_COPY = (
     Call((Operand((70_001,), _castable),), {"dtype": float32}),
     Call((Operand((3, 65, 129), _castable),), {"dtype": float32}),  # one more than whole tiles of a transpose
     Call((Operand((257, 300), _castable),), {"dtype": float16}),
+    Call((Operand((257, 300), _castable),), {"dtype": bfloat16}),
     Call((Operand((0, 3), _castable),), {"dtype": int64}),
     Call((Operand((), _castable),), {"dtype": float64}),
 )
 
-_FILLERS = {"f": (0.0, 1.5, -2.25), "i": (0, 7, -3), "u": (0, 200), "b": (0, 1)}
+_FILLERS = {"f": (0.0, 1.5, -2.25), "V": (0.0, 1.5, -2.25), "i": (0, 7, -3), "u": (0, 200), "b": (0, 1)}
 
 
 def _draw_full(pick: Pick) -> Call:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
+from .. import backend, dtypes
 from ..cases import KERNELS, OPS, Call, Cases
 from ..ops import OPS as RECORDS
 from . import toolchain
@@ -65,12 +65,12 @@ def run_case(kernels: Any, cases: Cases, call: Call, put: Any) -> None:
     record = RECORDS[cases.name]
     results, saved = record.forward(kernels, *operands, **call.attrs)
     outputs = results if isinstance(results, tuple) else (results,)
-    needs = [isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in operands]
-    if not any(needs) or outputs[0].dtype.kind != "f":
+    needs = [isinstance(a, np.ndarray) and dtypes.is_float(a.dtype) for a in operands]
+    if not any(needs) or not dtypes.is_float(outputs[0].dtype):
         return
     rng = np.random.default_rng(1)
     grads = [
-        None if out is None or out.dtype.kind != "f" else put(rng.standard_normal(out.shape).astype(out.dtype))
+        None if out is None or not dtypes.is_float(out.dtype) else put(rng.standard_normal(out.shape).astype(out.dtype))
         for out in outputs
     ]
     record.vjp(kernels, saved, *grads, needs=needs, **call.attrs)

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
+from .. import backend, dtypes
 from ..kernel_names import KERNEL_NAMES
 from .operation import calls_of, cases_of, run_case
 
 _MOST_AXES, _MOST_RESULTS = 8, 8
-_DTYPES = [np.dtype(name) for name in ("f4", "f8", "f2", "i8", "i4", "u1", "?")]  # in the order of pe::DType
+_NAMES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "uint8", "bool")
+_DTYPES = [dtypes.check(name) for name in _NAMES]  # in the order of pe::DType
 
 
 class _Array(ctypes.Structure):

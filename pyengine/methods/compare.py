@@ -13,10 +13,6 @@ from .mixin import Mixin
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-_WIDER = {
-    dtypes.float16: dtypes.float32,
-    dtypes.int32: dtypes.int64,
-}  # what is compared as another dtype, losing nothing
 _NUMBERS = (Value, bool, int, float, np.ndarray, np.generic)
 
 
@@ -114,7 +110,9 @@ class CompareMethods(Mixin):
         return apply(op, (self._comparable(), self._operand(other)._comparable()))
 
     def _comparable(self) -> "Tensor":
-        return self.to(_WIDER.get(self.dtype, self.dtype))
+        if self.dtype.itemsize == 2:  # float16 and bfloat16 are compared as float32, losing nothing
+            return self.to(dtypes.float32)
+        return self.to(dtypes.int64 if self.dtype == dtypes.int32 else self.dtype)
 
     # --- close to each other
 

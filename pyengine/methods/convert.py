@@ -50,6 +50,16 @@ class ConvertMethods(Mixin):
         """
         return self.to(dtypes.float16)
 
+    def bfloat16(self) -> "Tensor":
+        """This tensor in bfloat16, which has the range of float32 and 8 bits of precision; stored and cast but not
+        computed with.
+
+        >>> import pyengine as pe
+        >>> pe.tensor([0.1]).bfloat16().float()
+        tensor([0.10009766])
+        """
+        return self.to(dtypes.bfloat16)
+
     def long(self) -> "Tensor":
         """This tensor in int64; floats lose their fraction.
 

@@ -258,7 +258,7 @@ class ReduceMethods(Mixin):
 
     def _counted(self) -> Any:
         """This tensor, or its bools and short integers in int64, in which they are counted."""
-        if self.data.dtype.kind == "f" or self.data.dtype == dtypes.int64:
+        if dtypes.is_float(self.data.dtype) or self.data.dtype == dtypes.int64:
             return self
         return apply(COPY, (self,), {"dtype": dtypes.int64})
 

@@ -56,21 +56,13 @@ def parse_targets(targets: tuple[Any, ...]) -> tuple[Device | None, np.dtype | N
     """What `Module.to` was given, told apart: a device (or its name) and a float dtype (or its name)."""
     where, dtype = None, None
     for target in targets:
-        if isinstance(target, Device) or (isinstance(target, str) and not _names_dtype(target)):
+        if isinstance(target, Device) or (isinstance(target, str) and not dtypes.is_name(target)):
             where = find_device(target)
         else:
             dtype = dtypes.check(target)
             if not dtypes.is_float(dtype):
                 raise TypeError(f"Module.to: parameters are float, they cannot become {dtype}")
     return where, dtype
-
-
-def _names_dtype(name: str) -> bool:
-    try:
-        np.dtype(name)
-    except TypeError:
-        return False
-    return True
 
 
 def convert(tensor: Tensor, where: Device | None, dtype: np.dtype | None) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..bfloat16 import is_bfloat16
 from ._common import Array, float_only, ieee, result, same_dtype
 
 __all__ = [
@@ -12,7 +13,7 @@ __all__ = [
 
 def _comparable(kernel: str, a: Array, b: Array) -> None:
     same_dtype(kernel, a, b)
-    if a.dtype in (np.float16, np.int32):
+    if a.dtype in (np.float16, np.int32) or is_bfloat16(a.dtype):
         raise TypeError(f"{kernel}: compares float32, float64, int64, uint8 or bool, not {a.dtype}")
 
 

@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .. import random
+from .. import dtypes, random
 from ..tensor import Tensor
 from .metrics import Array
 from .running import Running
@@ -110,7 +110,7 @@ def _optimizer_state(trainer: Trainer, tensors: Mapping[str, Array]) -> dict[int
             continue
         if part != "optimizer" or not index.isdecimal() or not what:
             raise ValueError(f"it holds a tensor {name}, which is no part of a checkpoint")
-        if int(index) < len(params) and array.dtype.kind == "f" and array.dtype != params[int(index)].dtype:
+        if int(index) < len(params) and dtypes.is_float(array.dtype) and array.dtype != params[int(index)].dtype:
             raise ValueError(f"{name} is {array.dtype}, its parameter {params[int(index)].dtype}")
         entries.setdefault(int(index), {})[what] = array
     return entries
