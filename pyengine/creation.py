@@ -152,7 +152,7 @@ def from_dlpack(array: Any) -> Tensor:
     """A tensor over the memory of any library's array or tensor, on the CPU or a GPU, by the DLPack protocol.
 
     A write to either is seen by both. TypeError for what does not speak the protocol, ValueError for a device that
-    there is not here.
+    there is not here, BufferError for bfloat16 on the CPU.
 
     >>> import numpy as np
     >>> from_dlpack(np.arange(3))
@@ -162,7 +162,15 @@ def from_dlpack(array: Any) -> Tensor:
         raise TypeError(f"from_dlpack: a {type(array).__name__} does not speak DLPack; use pe.tensor")
     kind, _ = array.__dlpack_device__()
     if int(kind) in _DLPACK_CPU:
-        return from_numpy(np.from_dlpack(array))
+        try:
+            return from_numpy(np.from_dlpack(array))
+        except (BufferError, RuntimeError) as error:
+            if not str(getattr(array, "dtype", "")).endswith("bfloat16"):
+                raise
+            raise BufferError(
+                "from_dlpack: NumPy, whose arrays hold the elements, takes no bfloat16 by DLPack; hand over the bits: "
+                "of a torch tensor t, pe.from_numpy(t.view(torch.int16).numpy().view(pe.bfloat16))"
+            ) from error
     return _from_gpu(array)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .bfloat16 import FLOAT_KINDS, is_bfloat16
-from .bfloat16 import bfloat16 as load_bfloat16
+from .brain_float import FLOAT_KINDS, is_bfloat16
+from .brain_float import bfloat16 as load_bfloat16
 
 if TYPE_CHECKING:  # made by __getattr__ below
     bfloat16: np.dtype

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .bfloat16 import is_bfloat16, rounded
+from .brain_float import is_bfloat16, rounded
 from .memory import Array, HostMemory
 
 _FIRST_WITH_BFLOAT16 = 14  # CuPy's major version

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._core import empty as pool_array
-from .bfloat16 import is_bfloat16, rounded
+from .brain_float import is_bfloat16, rounded
 
 Array = np.ndarray[Any, Any]  # or CuPy's, which have the same attributes
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from . import dtypes, ops
 from .backend import Array, Device, Kernels
-from .bfloat16 import FLOAT_KINDS
+from .brain_float import FLOAT_KINDS
 from .ops import Op, Spec
 from .ops.copy import COPY
 

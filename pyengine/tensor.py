@@ -13,7 +13,7 @@ import numpy as np
 from . import dtypes, tape
 from .backend import Array, Device, one
 from .backend import device as find_device
-from .bfloat16 import is_bfloat16
+from .brain_float import is_bfloat16
 from .memory import is_gpu_array, is_view
 from .methods import (
     ChooseMethods,
@@ -146,7 +146,7 @@ class Tensor(
         shown, digits = self.device.memory.get(self.data), np.get_printoptions()["precision"]
         if is_bfloat16(self.dtype):  # 4 digits tell its numbers apart
             shown, digits = shown.astype(np.float32), min(digits, 4)
-        body = np.array2string(shown, digits, separator=", ", prefix="tensor(")
+        body = np.array2string(shown, precision=digits, separator=", ", prefix="tensor(")
         extra = f", shape={self.shape}" if not self.data.size and self.ndim > 1 else ""
         extra += "" if self.dtype in (dtypes.float32, dtypes.int64, dtypes.bool_) else f", dtype={self.dtype}"
         extra += "" if self.device.name == "cpu" else f", device={self.device}"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .backend import Array
-from .bfloat16 import bfloat16, is_bfloat16
+from .brain_float import bfloat16, is_bfloat16
 from .files import write_atomically
 from .tensor import Tensor
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import pyengine as pe
 from pyengine import gpu_memory, nn
-from pyengine.bfloat16 import rounded
+from pyengine.brain_float import rounded
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
 PATTERNS = np.arange(2**16, dtype=np.uint16)
@@ -63,7 +63,8 @@ def kernels(request, backend):
 @pytest.mark.parametrize("target", ["float32", "float64"])
 def test_every_number_widens_exactly(kernels, target) -> None:
     got = kernels.copy(from_bits(PATTERNS), np.dtype(target))
-    want = (PATTERNS.astype(np.uint32) << 16).view(np.float32).astype(target)
+    with np.errstate(invalid="ignore"):  # NumPy tells of signalling NaN
+        want = (PATTERNS.astype(np.uint32) << 16).view(np.float32).astype(target)
     assert_same(got, want, target)
     number = ~np.isnan(want)
     assert_same_bits(got[number], want[number], target)
@@ -73,7 +74,8 @@ def test_every_number_widens_exactly(kernels, target) -> None:
 def test_every_number_narrows_as_its_float32_does(kernels, target) -> None:
     bits = PATTERNS
     if np.dtype(target).kind in "iu":  # beyond the range of integers C leaves the result undefined
-        size = from_bits(bits).astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            size = from_bits(bits).astype(np.float64)
         top = {"int64": 2.0**63, "int32": 2.0**31, "uint8": 2.0**8}[target]
         bits = bits[(np.abs(size) < top) & ((size >= 0) | (target != "uint8"))]
     with np.errstate(all="ignore"):
@@ -127,7 +129,9 @@ def test_narrowing_around_every_middle(kernels, source) -> None:
 
 def test_every_float16_rounds_as_its_float32_does(kernels) -> None:
     halves = PATTERNS.view(np.float16)
-    assert_same(kernels.copy(halves, BF16), halves.astype(np.float32).astype(BF16), "float16 to bfloat16")
+    with np.errstate(invalid="ignore"):
+        want = halves.astype(np.float32).astype(BF16)
+    assert_same(kernels.copy(halves, BF16), want, "float16 to bfloat16")
 
 
 def test_what_is_too_large_is_infinite_and_what_is_too_small_is_zero(kernels) -> None:
@@ -236,7 +240,7 @@ def test_what_moves_elements_moves_these(device) -> None:
         np.testing.assert_array_equal(got.float().numpy(), want)
 
     same(x.permute(2, 0, 1).contiguous(), numbers.transpose(2, 0, 1))
-    same(x[:, ::-1, 1:3].reshape(-1), numbers[:, ::-1, 1:3].reshape(-1)) if device == "numpy" else None
+    same(x[:, 1:, ::2].reshape(-1), numbers[:, 1:, ::2].reshape(-1))
     same(x[1, :, -1], numbers[1, :, -1])
     same(x[:, pe.tensor([2, 0], device=device)], numbers[:, [2, 0]])
     same(x[x.float() > 20.0], numbers[numbers > 20])
@@ -350,6 +354,8 @@ def test_dlpack_says_what_to_do_instead() -> None:
     assert torch.from_numpy(x.numpy().view("int16")).view(torch.bfloat16).tolist() == [1.5, -2.0]
     with pytest.raises(BufferError, match="bfloat16"):
         pe.from_dlpack(torch.tensor([1.5], dtype=torch.bfloat16))
+    bits = torch.tensor([1.5], dtype=torch.bfloat16).view(torch.int16)
+    assert pe.from_numpy(bits.numpy().view(pe.bfloat16)).tolist() == [1.5]
 
 
 def test_other_types_of_ml_dtypes_are_refused() -> None:

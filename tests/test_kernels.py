@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from strategies import Drawn, draw_call, draw_layouts
 
 from pyengine import reference
-from pyengine.bfloat16 import rounded
+from pyengine.brain_float import rounded
 from pyengine.cases import KERNELS, RandomPick
 from pyengine.dtypes import ALL, bfloat16, is_float
 from pyengine.kernel_names import KERNEL_NAMES

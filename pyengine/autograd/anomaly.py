@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import tape
-from ..bfloat16 import FLOAT_KINDS
+from ..brain_float import FLOAT_KINDS
 from ..tape import Node, Value
 
 

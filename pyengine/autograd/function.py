@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import tape
-from ..bfloat16 import FLOAT_KINDS
+from ..brain_float import FLOAT_KINDS
 from ..ops import Op
 from ..tape import Value, grad_mode, kernels_of, wrap
 from ..tensor import Tensor

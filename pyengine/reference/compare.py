@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..bfloat16 import is_bfloat16
+from ..brain_float import is_bfloat16
 from ._common import Array, float_only, ieee, result, same_dtype
 
 __all__ = [

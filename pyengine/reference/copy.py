@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..bfloat16 import is_bfloat16, rounded
+from ..brain_float import is_bfloat16, rounded
 from ._common import Array, ieee, result
 
 __all__ = ["copy", "full"]
