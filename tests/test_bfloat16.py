@@ -227,7 +227,7 @@ def test_it_is_shown_with_the_digits_that_it_has() -> None:
     assert repr(pe.tensor([0.1, 1.0, -2.5]).bfloat16()) == "tensor([ 0.1001,  1.    , -2.5   ], dtype=bfloat16)"
     assert repr(pe.tensor([1e30, float("nan")]).bfloat16()) == "tensor([1.0003e+30,        nan], dtype=bfloat16)"
     assert repr(pe.zeros(0, 2, dtype=pe.bfloat16)) == "tensor([], shape=(0, 2), dtype=bfloat16)"
-    assert f"{pe.tensor([0.1]).bfloat16():.3f}" == "0.100"
+    assert f"{pe.tensor(0.1).bfloat16():.3f}" == "0.100"
 
 
 @every_device

@@ -285,7 +285,8 @@ def test_casts_of_extreme_values(backend, source, target) -> None:
     values = cast_inputs(source, target)
     if is_float(source) and target.kind in "iu":  # C leaves the others undefined
         limit = 2.0**8 if target == np.uint8 else 2.0 ** (8 * target.itemsize - 1)
-        values = values[(np.abs(values.astype(np.float64)) < limit) & ((values >= 0) | (target.kind == "i"))]
+        with np.errstate(invalid="ignore"):  # NumPy tells of signalling NaN
+            values = values[(np.abs(values.astype(np.float64)) < limit) & ((values >= 0) | (target.kind == "i"))]
     with np.errstate(all="ignore"):
         want = (
             rounded(values) if target == bfloat16 else values.astype(target)
