@@ -127,5 +127,5 @@ LINEAR = Cases(
     mistake=wrong(((2, 3), "f4"), ((2, 3), "f8")),
 )
 
-KERNELS = (MATMUL_KERNEL,)
+KERNELS = (MATMUL_KERNEL, ADDMM)
 OPS = (MATMUL, ADDMM, LINEAR)
