@@ -9,6 +9,7 @@ from . import (
     info,
     inspect,
     runs,
+    sample,
     sweep,
     train,
 )  # each adds its commands to the app; help shows them in this order
@@ -19,6 +20,7 @@ for command in (
     runs.evaluate,
     runs.predict,
     runs.compare,
+    sample.sample,
     sweep.sweep,
     bench.bench,
     inspect.inspect,

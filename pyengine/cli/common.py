@@ -142,11 +142,16 @@ RecipeName = Annotated[
         metavar="RECIPE",
         show_default=False,
         help="What to learn: digits, mnist (handwritten digits), glasses-rings (drawings), cifar10 (photos), "
-        "autoencoder, diabetes, tumour (tables of patients), or table.",
+        "autoencoder, sentiment (sentences), shakespeare (plays), next-word, clip-shapes, diabetes, "
+        "tumour (tables of patients), or table.",
     ),
 ]
 DataDir = Annotated[
-    Path | None, source("mnist, cifar10, autoencoder: the folder with the files; else PYENGINE_DATA, else a download.")
+    Path | None,
+    source(
+        "mnist, cifar10, autoencoder, sentiment, shakespeare: the folder with the files; else PYENGINE_DATA, else a "
+        "download."
+    ),
 ]
 Data = Annotated[Path | None, source("A table of your own, .csv or .tsv; then RECIPE can be left out.")]
 Target = Annotated[str | None, source("Its column to predict; else the last.")]

@@ -71,8 +71,8 @@ def predict(
     Prints a line for each: its number, the answer and, for a classifier, how sure it is; of an autoencoder, how badly
     it draws the sample again. Samples are as the recipe's data are before anything is done to them. digits: 64 pixels,
     or 8x8, from 0 to 16. mnist: 784 pixels, or 28x28, from 0 to 255; glasses-rings 32x32; cifar10 32x32 in red, green
-    and blue. For these also an image file, which is brought to that size. Tables: the columns that it was trained with,
-    by their names; others do not matter.
+    and blue. For these also an image file, which is brought to that size. sentiment: a sentence a line.
+    Tables: the columns that it was trained with, by their names; others do not matter.
     """
     from ..recipes import inspect
 

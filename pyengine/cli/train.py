@@ -64,9 +64,11 @@ def train(
 
     Recipes are digits (8x8 pixels, comes with the package), glasses-rings (drawings, a first classifier of images),
     mnist (28x28 pixels; --model lenet for a convolutional network), cifar10 (photos; --model resnet20 to resnet110),
-    autoencoder (digits drawn again from a short code; --model vae), diabetes (linear regression), tumour (logistic
-    regression), and table, which reads a CSV file: pyengine train --data FILE --target COLUMN. Words in the target
-    column, or a few whole numbers, make it a classification; other numbers a regression.
+    autoencoder (digits drawn again from a short code; --model vae), sentiment (is a sentence for or against a film?),
+    shakespeare (a GPT that writes plays), next-word (a GPT on fifty sentences), clip-shapes (pictures find their
+    captions), diabetes (linear regression), tumour (logistic regression), and table, which reads a CSV file: pyengine
+    train --data FILE --target COLUMN. Words in the target column, or a few whole numbers, make it a classification;
+    other numbers a regression.
 
     Settings that are not given are the recipe's own, chosen on its validation data. The folder gets metrics.json (test
     figures, history, versions), curves.png, config.json and model.safetensors, the weights of the best epoch by

@@ -21,11 +21,13 @@ from .loader import DataLoader
 from .mnist import load_fashion_mnist, load_mnist
 from .pixels import PixelDataset
 from .sampling import BatchSampler, RandomSampler, SequentialSampler, WeightedRandomSampler, permutation
+from .shapes import draw_shapes
 from .split import random_split
 from .splits import Splits
 from .text import (
     BucketBatchSampler,
     CharVocab,
+    DropWords,
     SubwordTokenizer,
     TextDataset,
     TokenDataset,
@@ -45,10 +47,10 @@ from .text import (
 
 __all__ = [
     "BatchSampler", "BucketBatchSampler", "CharVocab", "ConcatDataset", "DataLoader", "Dataset", "DownloadError",
-    "IterableDataset", "PixelDataset", "RandomSampler", "SequentialSampler", "Splits", "SubwordTokenizer", "Subset",
-    "TensorDataset", "TextDataset", "TokenDataset", "TokenWindows", "Vocab", "WeightedRandomSampler", "WordVocab",
-    "causal_mask", "default_collate", "draw_glasses_rings", "load_and_split_dataset", "load_cifar10", "load_diabetes",
-    "load_digits", "load_fashion_mnist", "load_images", "load_mnist", "load_sst2", "load_tiny_shakespeare",
-    "load_tumour", "load_vocab", "pad_collate", "pad_sequences", "padding_mask", "permutation", "random_split",
-    "read_text", "split_words", "transforms",
+    "DropWords", "IterableDataset", "PixelDataset", "RandomSampler", "SequentialSampler", "Splits", "Subset",
+    "SubwordTokenizer", "TensorDataset", "TextDataset", "TokenDataset", "TokenWindows", "Vocab",
+    "WeightedRandomSampler", "WordVocab", "causal_mask", "default_collate", "draw_glasses_rings", "draw_shapes",
+    "load_and_split_dataset", "load_cifar10", "load_diabetes", "load_digits", "load_fashion_mnist", "load_images",
+    "load_mnist", "load_sst2", "load_tiny_shakespeare", "load_tumour", "load_vocab", "pad_collate", "pad_sequences",
+    "padding_mask", "permutation", "random_split", "read_text", "split_words", "transforms",
 ]  # fmt: skip

@@ -150,14 +150,18 @@ def _check_classes(table: Table, target: str, task: str | None) -> None:
     cells = table.columns[target]
     kinds = sorted(set(cells))
     shown = ", ".join(kinds[:3])
-    if task == REGRESSION or (task is None and guess_task(cells) == REGRESSION):
+    numbers = as_numbers(kinds)
+    whole = (
+        numbers is not None and bool((numbers == np.round(numbers)).all()) and len(kinds) <= max(MANY, len(cells) // 2)
+    )
+    if task == REGRESSION or (task is None and numbers is not None and not whole):
         raise ValueError(
             f"{table.path}: the labels in column {target!r} are numbers of {len(kinds)} values ({shown}, …), not "
             f'classes; texts need a label that is one of a few. If they are classes, pass task="classification"'
         )
     if len(kinds) == 1:
         raise ValueError(f"{table.path}: every label in column {target!r} is {shown!r}; it takes two classes or more")
-    if len(kinds) == len(cells):
+    if len(kinds) == len(cells) > MANY:
         raise ValueError(
             f"{table.path}: the {len(cells)} labels of column {target!r} differ ({shown}, …); they are no classes"
         )

@@ -9,20 +9,16 @@
 
 from .autoencoder import Autoencoder, reconstruction_loss
 from .char_rnn import CharRNN
+from .clip import CLIP
 from .forecaster import Forecaster
+from .generate import generate, pick_token, stream
+from .gpt import GPT, next_token_loss
 from .lenet import LeNet
 from .resnet import ResNet
 from .transformer_classifier import TransformerClassifier
 from .vae import VAE, vae_loss
 
 __all__ = [
-    "VAE",
-    "Autoencoder",
-    "CharRNN",
-    "Forecaster",
-    "LeNet",
-    "ResNet",
-    "TransformerClassifier",
-    "reconstruction_loss",
-    "vae_loss",
-]
+    "Autoencoder", "CLIP", "CharRNN", "Forecaster", "GPT", "LeNet", "ResNet", "TransformerClassifier", "VAE",
+    "generate", "next_token_loss", "pick_token", "reconstruction_loss", "stream", "vae_loss",
+]  # fmt: skip

@@ -9,7 +9,7 @@ from ..models import VAE, Autoencoder, Forecaster, LeNet, ResNet
 
 FLAT = ("mlp", "linear", "vae")  # take each sample as a row of numbers, whatever its shape
 RESNETS = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")
-MODELS = ("mlp", "linear", "lenet", *RESNETS, "autoencoder", "vae", "lstm")
+MODELS = ("mlp", "linear", "lenet", *RESNETS, "autoencoder", "vae", "lstm", "transformer", "gpt", "clip")
 # What a step of each optimizer is usually like, for whoever names another than the recipe's
 USUAL: dict[str, dict[str, float]] = {
     "sgd": {"lr": 0.1, "momentum": 0.9},

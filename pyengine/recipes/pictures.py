@@ -1,7 +1,9 @@
 """The pictures of a run on images: its worst mistakes, and what its first layer looks for."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -60,11 +62,15 @@ def worst_mistakes(outputs: Array, targets: Array, most: int = SHOWN) -> list[Mi
     return [Mistake(int(i), int(targets[i]), int(taken[i]), math.exp(logs[i, taken[i]])) for i in order]
 
 
-def draw_all(job: Job, mistakes: list[Mistake], title: str) -> dict[str, bytes]:
+def draw_all(
+    job: Job, mistakes: list[Mistake], title: str, history: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, bytes]:
     """The pictures by the names of their files; none of mistakes or filters where there are none."""
     pictures = {
         name: draw_gallery(gallery, f"{name.removesuffix('.png')} · {title}") for name, gallery in job.gallery().items()
     }
+    if history:
+        pictures |= job.drawings(history)
     if mistakes:
         pictures[MISTAKES] = draw_gallery(_mistakes(job, mistakes), f"worst mistakes · {title}")
     filters = first_filters(job)

@@ -1,15 +1,16 @@
 """What a recipe is."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from .. import backend
-from ..data import DataLoader
+from ..data import DataLoader, Vocab
 from ..nn import Module
 from ..tensor import Tensor
+from ..train.callbacks import Callback
 from ..train.metrics import Array, Metric
 from ..train.pictures import Gallery
 from .parts import MODELS, OPTIMIZERS, USUAL
@@ -106,6 +107,10 @@ class Job:
     answer    what `predict` says of some inputs, given the model's outputs for them, where that is neither classes nor
               the outputs: a number for each, [n, 1]
     gallery   pictures for the run folder besides the usual ones: name of the file -> images and captions
+    vocab     which token has which id, of recipes of texts; the run folder keeps it
+    monitor   the value of the history by which the best epoch is chosen, and which way it is better: "min" or "max"
+    callbacks what else is to happen while it trains
+    drawings  pictures for the run folder that are drawn of the history: name of the file -> PNG
     """
 
     model: Module
@@ -123,6 +128,10 @@ class Job:
     image: tuple[int, ...] = ()
     answer: Callable[[Tensor, Any], Array] | None = None
     gallery: Callable[[], Mapping[str, Gallery]] = dict
+    vocab: Vocab | None = None
+    monitor: tuple[str, str] = ("val_loss", "min")
+    callbacks: tuple[Callback, ...] = ()
+    drawings: Callable[[Sequence[Mapping[str, Any]]], Mapping[str, bytes]] = lambda history: {}
 
 
 @dataclass(frozen=True)
@@ -135,6 +144,7 @@ class Recipe:
     needs     those among them that must be given
     models    the models that it can be trained with
     usual     settings that a model brings along where it is not the default one
+    language  makes the model of a run that writes text, of its settings and vocabulary
     """
 
     name: str
@@ -145,6 +155,7 @@ class Recipe:
     needs: tuple[str, ...] = ()
     models: tuple[str, ...] = ("mlp", "linear")
     usual: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    language: Callable[[Settings, Any], Module] | None = None
 
     def settings(self, given: Mapping[str, Any], base: Settings | None = None) -> Settings:
         """The defaults, or `base`, with what is given; another model or optimizer brings its usual settings along.

@@ -52,6 +52,8 @@ def run(
         if point is not None:
             checkpoint.resume(trainer, point, checkpoints.config)
         run_folder.write_config(folder, config)
+        if job.vocab is not None:
+            job.vocab.save(folder / run_folder.VOCAB)
         started(job)
         resumed_from = trainer.step if point is not None else None
         trainer.fit(job.train, job.val, settings.epochs)
@@ -62,7 +64,7 @@ def run(
         times = {"resumed_from_step": resumed_from, "wall_seconds": time.perf_counter() - start}
         metrics = test | summary(trainer, settings) | times | {"history": trainer.history}
         headline = title(recipe, test)
-        pictures = partial(draw_all, job, mistakes, headline)
+        pictures = partial(draw_all, job, mistakes, headline, trainer.history)
         run_folder.write_run(folder, job.model.state_dict(), config, metrics, headline, pictures)
     return Result(metrics, folder, trainer.interrupted)
 
@@ -89,7 +91,11 @@ def trainer_of(job: Job, settings: Settings, callbacks: Sequence[Callback] = ())
         own.append(Schedule(schedule, each="step"))
     if settings.patience is not None:
         own.append(EarlyStopping(settings.patience))
-    return Trainer(job.model, job.loss_fn, job.optimizer, metrics=job.metrics, callbacks=[*own, *callbacks])
+    monitor, mode = job.monitor
+    return Trainer(
+        job.model, job.loss_fn, job.optimizer, metrics=job.metrics, callbacks=[*own, *job.callbacks, *callbacks],
+        monitor=monitor, mode=mode,
+    )  # fmt: skip
 
 
 def summary(trainer: Trainer, settings: Settings) -> dict[str, Any]:
@@ -98,6 +104,7 @@ def summary(trainer: Trainer, settings: Settings) -> dict[str, Any]:
     samples = sum(row["seconds"] * row["samples_per_second"] for row in trainer.history)
     return {
         "best_epoch": trainer.best.epoch if trainer.best else None,
+        "monitor": trainer.monitor,
         "epochs": trainer.epoch,
         "steps": trainer.step,
         "stopped": trainer.stopped,

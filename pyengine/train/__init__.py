@@ -10,8 +10,10 @@ from .checkpoint import Checkpoints
 from .metrics import accuracy, confusion_matrix, mean_absolute_error, r2, top_k_accuracy
 from .score import Score, evaluate
 from .trainer import Best, Trainer
+from .transfer import Transferred, transfer
 
 __all__ = [
     "BadFileError", "Best", "Callback", "Checkpoints", "ClipGradients", "EarlyStopping", "Schedule", "Score", "Trainer",
-    "accuracy", "confusion_matrix", "evaluate", "mean_absolute_error", "r2", "top_k_accuracy",
+    "Transferred", "accuracy", "confusion_matrix", "evaluate", "mean_absolute_error", "r2", "top_k_accuracy",
+    "transfer",
 ]  # fmt: skip

@@ -45,6 +45,14 @@ def overlay(histories: Mapping[str, Sequence[Row]], title: str) -> bytes:
     return _png(figure)
 
 
+def draw_lines(lines: Sequence[Line], title: str, name: str) -> bytes:
+    """A PNG with several lines by epoch in one panel, each in a colour of its own."""
+    coloured = [(line[0], SEVERAL[i % len(SEVERAL)], line[2], line[3]) for i, line in enumerate(lines)]
+    figure, panels = _figure(1, title)
+    _panel(panels[0], name, coloured, None)
+    return _png(figure)
+
+
 def _figure(panels: int, title: str) -> tuple[Any, Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -46,6 +46,8 @@ class _ProgressBar(Callback):
         names = {key: "val" if key == "val_loss" else key.removeprefix("val_") for key in row if key.startswith("val_")}
         self.validation = "".join(f"{name.replace('_', ' ')} {row[key]:.3f}  " for key, name in names.items())
         self._show(trainer, row["epoch"], row["train_loss"], row["samples_per_second"])
+        if "says" in row:  # a line of the recipe's own, above the bar
+            self.console.print(row["says"], highlight=False, markup=False)
 
     def on_fit_end(self, trainer: Trainer, error: BaseException | None) -> None:
         self.progress.stop()
@@ -69,6 +71,8 @@ class _ProgressLines(Callback):
         validated = "".join(f"{k.replace('_', ' ')} {v:.4f} · " for k, v in row.items() if k.startswith("val_"))
         rate = f"{row['samples_per_second']:,.0f} samples/s"
         self._print(f"epoch {number} · loss {row['train_loss']:.4f} · {validated}{rate}")
+        if "says" in row:  # a line of the recipe's own
+            self._print(f"  {row['says']}")
 
     def on_fit_end(self, trainer: Trainer, error: BaseException | None) -> None:
         if trainer.stopped:
@@ -95,7 +99,8 @@ def closing_table(metrics: dict[str, Any], folder: str) -> Table:
     for key in sorted(key for key in metrics if key.startswith("test_")):
         table.add_row(key.replace("_", " "), f"[bold]{metrics[key]:.4f}[/]")
     if metrics["best_epoch"] is not None:
-        table.add_row("best epoch", f"{metrics['best_epoch']} of {len(metrics['history'])}, by validation loss")
+        by = metrics["monitor"].replace("val_", "validation ").replace("train_", "training ")
+        table.add_row("best epoch", f"{metrics['best_epoch']} of {len(metrics['history'])}, by {by}")
     rate = metrics["samples_per_second"]
     table.add_row("time", f"{metrics['wall_seconds']:.1f} s" + (f", {rate:,.0f} samples/s in training" if rate else ""))
     table.add_row("device", f"{metrics['device']} ({metrics['isa']}, {metrics['threads']} threads)")

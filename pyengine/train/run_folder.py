@@ -3,6 +3,7 @@
     config.json        what was asked for: recipe and settings; written first
     checkpoints/       from which it can be resumed, where they were asked for
     model.safetensors  the weights of the best epoch; names as in the model, config.json in its metadata
+    vocab.json         of texts: which token has which id
     curves.png         loss and metrics by epoch
     mistakes.png       of images: the worst mistakes on the test data, and filters.png: the weights of the first layer
     metrics.json       what came out: test figures, history, seed, versions, processor, times
@@ -26,6 +27,7 @@ from ..tensor_file import write_tensors
 
 CONFIG, METRICS, WEIGHTS, CURVES = "config.json", "metrics.json", "model.safetensors", "curves.png"
 CHECKPOINTS = "checkpoints"
+VOCAB = "vocab.json"
 
 
 def claim(out: Path | None, recipe: str) -> Path:
