@@ -10,6 +10,7 @@
 from .autoencoder import Autoencoder, reconstruction_loss
 from .char_rnn import CharRNN
 from .clip import CLIP
+from .encoder import Encoder
 from .forecaster import Forecaster
 from .generate import generate, pick_token, stream
 from .gpt import GPT, next_token_loss
@@ -19,6 +20,6 @@ from .transformer_classifier import TransformerClassifier
 from .vae import VAE, vae_loss
 
 __all__ = [
-    "Autoencoder", "CLIP", "CharRNN", "Forecaster", "GPT", "LeNet", "ResNet", "TransformerClassifier", "VAE",
+    "Autoencoder", "CLIP", "CharRNN", "Encoder", "Forecaster", "GPT", "LeNet", "ResNet", "TransformerClassifier", "VAE",
     "generate", "next_token_loss", "pick_token", "reconstruction_loss", "stream", "vae_loss",
 ]  # fmt: skip
