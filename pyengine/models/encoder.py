@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from .. import nn
 from ..creation import arange, zeros_like
@@ -191,7 +191,8 @@ class Encoder(nn.Module):
                 raise located(ValueError(f"Encoder: {name} have the shape of the ids, {ids.shape}, not {tensor.shape}"))
         mask = None if attention_mask is None else (attention_mask != 0).unsqueeze(1).unsqueeze(1)
         hidden = self.embeddings(ids, types)
-        for layer in self.encoder["layer"]:
+        layers: Any = self.encoder["layer"]
+        for layer in layers:
             hidden = layer(hidden, mask)
         return hidden
 
@@ -226,9 +227,8 @@ class Encoder(nn.Module):
                 len(weights["embeddings.token_type_embeddings.weight"]),
                 dropout,
             )
-            own = model.state_dict()
-            weights = {name: own[name] for name in own if name.startswith("pooler.")} | weights
-            model.load_state_dict(weights)
+            pooler = {name: tensor.numpy() for name, tensor in model.state_dict().items() if name.startswith("pooler.")}
+            model.load_state_dict(pooler | weights)
         except (KeyError, ValueError, RuntimeError) as error:
             raise BadFileError(f"{path}: not the weights of a BERT ({error})") from None
         return model
