@@ -111,6 +111,9 @@ void check_sums(Report& report) {
           addmm(sum, a, b, sum);
         });
       }
+  Tensor even(DType::f32, {3, 3}), wide(DType::f32, {3, 4});
+  report.expect_refusal("addmm in place of a factor", [&] { addmm(even, even, even, even); });
+  report.expect_refusal("addmm to another shape", [&] { addmm_outputs(wide, even, even); });
 }
 
 void check_not_finite(Report& report) {
@@ -130,7 +133,6 @@ void check_not_finite(Report& report) {
 void check_matmul(Report& report) {
   check_layouts(report);
   check_batches(report);
-  check_sums(report);
   check_not_finite(report);
   Tensor a(DType::f32, {2, 3}), b(DType::f32, {2, 3}), line(DType::f32, {3}), wide(DType::f64, {3, 2});
   const auto refused = [&](const char* what, const Tensor& left, const Tensor& right, const Tensor* bias) {
@@ -140,15 +142,11 @@ void check_matmul(Report& report) {
   refused("matmul of a vector", a, line, nullptr);
   refused("matmul of two dtypes", a, wide, nullptr);
   Tensor square(DType::f32, {3, 2});
-  report.expect_refusal("addmm in place of a factor", [&] {
-    Tensor even(DType::f32, {3, 3});
-    addmm(even, even, even, even);
-  });
-  report.expect_refusal("addmm to another shape", [&] { addmm_outputs(a, a, square); });
   refused("matmul with a bias of the wrong length", a, square, &line);
 }
 
 const Registered kMatmul{"matmul", check_matmul};
+const Registered kAddmm{"addmm", check_sums};
 
 }  // namespace
 }  // namespace pe::check
