@@ -36,7 +36,7 @@ def idx_bytes(array, code=None):
 def test_idx_holds_every_type(tmp_path, kind, packed):
     array = np.arange(24).reshape(2, 3, 4).astype(kind)
     data = idx_bytes(array)
-    (tmp_path / "a").write_bytes(gzip.compress(data) if packed else data)
+    (tmp_path / "a").write_bytes(gzip.compress(data, mtime=0) if packed else data)
     found = read_idx(tmp_path / "a")
     assert found.dtype == array.dtype.newbyteorder("=")
     assert found.dtype.isnative
@@ -62,8 +62,8 @@ GOOD = idx_bytes(np.arange(12, dtype=np.uint8).reshape(3, 4))
         (GOOD[:-1], r"the data end after 11 of the 12 bytes that its header promises, shape \[3, 4\]"),
         (GOOD + b"\0", "more data than the 12 bytes"),
         (b"\0\0\x08\x03" + b"\xff" * 12, "it is damaged"),
-        (gzip.compress(GOOD)[:-10], "the gzip archive is damaged or cut off"),
-        (gzip.compress(GOOD)[:-5] + b"\0\0\0\0\0", "the gzip archive is damaged or cut off"),
+        (gzip.compress(GOOD, mtime=0)[:-10], "the gzip archive is damaged or cut off"),
+        (gzip.compress(GOOD, mtime=0)[:-5] + b"\0\0\0\0\0", "the gzip archive is damaged or cut off"),
         (b"\x1f\x8bnonsense", "the gzip archive is damaged or cut off"),
     ],
 )
@@ -113,7 +113,7 @@ def small(monkeypatch, tmp_path):
     for part, n in (("train", 30), ("t10k", 20)):
         files[f"{part}-images-idx3-ubyte.gz"] = idx_bytes(rng.integers(0, 256, (n, 28, 28), dtype=np.uint8))
         files[f"{part}-labels-idx1-ubyte.gz"] = idx_bytes(rng.integers(0, 10, n, dtype=np.uint8))
-    files = {name: gzip.compress(data) for name, data in files.items()}
+    files = {name: gzip.compress(data, mtime=0) for name, data in files.items()}
     hashes = {name: "sha256:" + hashlib.sha256(data).hexdigest() for name, data in files.items()}
     monkeypatch.setattr(mnist_module, "SIZES", {"train": 30, "t10k": 20})
     monkeypatch.setattr(
