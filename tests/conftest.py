@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 from harness import Backend, backend_names, load_backend
 from hypothesis import HealthCheck, settings
+from stand_in_gpu import install
 
 import pyengine as pe
+from pyengine import gpu_memory
 
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 # "ci" tries the same examples each time; "long" tries many new ones: PYENGINE_PROFILE=long pytest
@@ -86,3 +88,12 @@ def default_sigint() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def gpu() -> Iterator[pe.backend.Device]:
+    """The device "cuda", whose arrays a stand-in for CuPy keeps on the host."""
+    with pytest.MonkeyPatch.context() as patch:
+        install(patch)
+        yield pe.device("cuda")
+    gpu_memory.memory.cache_clear()

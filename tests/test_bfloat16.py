@@ -8,7 +8,6 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
-import stand_in_gpu
 from harness import DEVICE_NAMES, REFERENCE, assert_same, assert_same_bits
 from hypothesis import given
 from hypothesis import strategies as st
@@ -331,7 +330,7 @@ def test_a_file_of_another_library_is_read_in_a_fresh_process(tmp_path: Path) ->
     bits = np.array([0x3FC0, 0xC000], np.uint16).tobytes()
     (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bits)
     code = f"import pyengine as pe; print(pe.load({str(tmp_path / 'w.safetensors')!r})['w'])"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    out = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
     assert out.stdout == "tensor([ 1.5, -2. ], dtype=bfloat16)\n", out.stderr
 
 
@@ -382,12 +381,11 @@ else:
 assert pe.ones(1).bfloat16().float().item() == 1.0 and "ml_dtypes" in sys.modules
 assert "bfloat16" in dir(pe) and pe.bfloat16 is pe.bfloat16
 """
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    out = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
     assert out.returncode == 0, out.stderr
 
 
-def test_the_arrays_of_a_gpu(monkeypatch) -> None:
-    stand_in_gpu.install(monkeypatch)
+def test_the_arrays_of_a_gpu(gpu, monkeypatch) -> None:
     x = pe.tensor([[1.0, 2.5], [0.1, -3.0]], dtype=pe.bfloat16, device="cuda")
     assert x.dtype == pe.bfloat16
     assert x.T.float().tolist() == [[1.0, 0.10009765625], [2.5, -3.0]]

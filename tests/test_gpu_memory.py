@@ -5,19 +5,11 @@ import sys
 
 import numpy as np
 import pytest
-from stand_in_gpu import GpuArray, install, over
+from stand_in_gpu import GpuArray, over
 
 import pyengine as pe
 from pyengine import gpu_memory, nn, optim
 from pyengine.data import DataLoader, TensorDataset
-
-
-@pytest.fixture
-def gpu():
-    with pytest.MonkeyPatch.context() as patch:
-        install(patch)
-        yield pe.device("cuda")
-    gpu_memory.memory.cache_clear()
 
 
 def on_both(compute) -> None:
