@@ -206,7 +206,10 @@ void for_each_case(int64_t gates, int64_t states, bool relu, const Body& body) {
     for (Layout layout : kInputLayouts)
       for (const Case& c : kCases) {
         const Operands o(c, dtype, layout, gates, states, relu);
-        body(o, " " + describe(o.gates, layout) + (c.reverse ? " reversed" : ""), dtype);
+        std::string what(" ");
+        what += describe(o.gates, layout);
+        if (c.reverse) what += " reversed";
+        body(o, what, dtype);
       }
 }
 
