@@ -1,6 +1,5 @@
 """BERT: a transformer in which every token of a text looks at all others, to be trained on for tasks of one's own."""
 
-import json
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,6 +10,7 @@ from ..nn.functional import dropout, gelu
 from ..tape import located
 from ..tensor import Tensor
 from ..tensor_file import BadFileError, read_arrays
+from .pretrained import heads_of, weights_file
 
 
 class Embeddings(nn.Module):
@@ -209,8 +209,7 @@ class Encoder(nn.Module):
         What the file has for other tasks is left out; where it has no pooler, that begins at random. BadFileError, a
         ValueError, where the file is none of BERT's; OSError where it cannot be read.
         """
-        path = Path(path)
-        path = path / "model.safetensors" if path.is_dir() else path
+        path = weights_file(path)
         arrays, _ = read_arrays(path)
         weights = {_renamed(name): array for name, array in arrays.items()}
         weights = {name: a for name, a in weights.items() if name.split(".")[0] in ("embeddings", "encoder", "pooler")}
@@ -221,7 +220,7 @@ class Encoder(nn.Module):
                 vocab_size,
                 hidden_size,
                 1 + max(int(name.split(".")[2]) for name in weights if name.startswith("encoder.layer.")),
-                num_attention_heads or _heads(path, hidden_size),
+                num_attention_heads or heads_of(path, "num_attention_heads", hidden_size),
                 len(weights["encoder.layer.0.intermediate.dense.weight"]),
                 len(weights["embeddings.position_embeddings.weight"]),
                 len(weights["embeddings.token_type_embeddings.weight"]),
@@ -241,9 +240,3 @@ def _renamed(name: str) -> str:
         .replace("LayerNorm.gamma", "LayerNorm.weight")
         .replace("LayerNorm.beta", "LayerNorm.bias")
     )
-
-
-def _heads(path: Path, hidden_size: int) -> int:
-    config = path.with_name("config.json")
-    found = json.loads(config.read_bytes()).get("num_attention_heads") if config.is_file() else None
-    return int(found) if found else max(1, hidden_size // 64)

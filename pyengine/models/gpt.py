@@ -1,6 +1,5 @@
 """GPT-2: a transformer that reads text from the left and says which token comes next."""
 
-import json
 import math
 from pathlib import Path
 from typing import Self
@@ -13,6 +12,7 @@ from ..nn.functional import cross_entropy, dropout, gelu, linear
 from ..tape import located
 from ..tensor import Tensor
 from ..tensor_file import BadFileError, read_arrays
+from .pretrained import heads_of, weights_file
 
 Cache = list[tuple[Tensor, Tensor]]  # of each layer the keys and values of the tokens so far, (batch, heads, T, d)
 
@@ -196,15 +196,14 @@ class GPT(nn.Module):
         n_head  by default as config.json beside the file says, else n_embd / 64, as in all of GPT-2's sizes
         BadFileError, a ValueError, where the file is none of GPT-2's; OSError where it cannot be read.
         """
-        path = Path(path)
-        path = path / "model.safetensors" if path.is_dir() else path
+        path = weights_file(path)
         arrays, _ = read_arrays(path)
         weights = {name.removeprefix("transformer."): array for name, array in arrays.items()}
         weights = {name: array for name, array in weights.items() if not name.endswith(_BUFFERS)}
         try:
             (vocab_size, n_embd), n_positions = weights["wte.weight"].shape, len(weights["wpe.weight"])
             n_layer = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("h."))
-            model = cls(vocab_size, n_positions, n_embd, n_layer, n_head or _heads(path, n_embd), dropout)
+            model = cls(vocab_size, n_positions, n_embd, n_layer, n_head or heads_of(path, "n_head", n_embd), dropout)
             model.load_state_dict(weights)
         except (KeyError, ValueError, RuntimeError) as error:
             raise BadFileError(f"{path}: not the weights of a GPT-2 ({error})") from None
@@ -212,12 +211,6 @@ class GPT(nn.Module):
 
 
 _BUFFERS = (".attn.bias", ".attn.masked_bias", "lm_head.weight")  # masks, and the token rows once more
-
-
-def _heads(path: Path, n_embd: int) -> int:
-    config = path.with_name("config.json")
-    found = json.loads(config.read_bytes()).get("n_head") if config.is_file() else None
-    return int(found) if found else max(1, n_embd // 64)
 
 
 def next_token_loss(scores: Tensor, targets: Tensor) -> Tensor:
