@@ -12,9 +12,10 @@ from .char_rnn import CharRNN
 from .clip import CLIP
 from .encoder import Encoder
 from .forecaster import Forecaster
-from .generate import generate, pick_token, stream
+from .generate import generate, stream
 from .gpt import GPT, next_token_loss
 from .lenet import LeNet
+from .pick import pick_token
 from .resnet import ResNet
 from .transformer_classifier import TransformerClassifier
 from .vae import VAE, vae_loss

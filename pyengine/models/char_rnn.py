@@ -5,9 +5,10 @@ from typing import Any
 from .. import nn
 from ..autograd import no_grad
 from ..joining import cat, stack
-from ..random import Generator, multinomial
+from ..random import Generator
 from ..tape import located
 from ..tensor import Tensor
+from .pick import pick_token
 
 
 class CharRNN(nn.Module):
@@ -89,7 +90,7 @@ class CharRNN(nn.Module):
                 last, state = ids, None
                 for _ in range(count):
                     scores, state = self(last, state)
-                    chosen = _draw(scores[:, -1], temperature, top_k, generator)
+                    chosen = pick_token(scores[:, -1], temperature, top_k, generator=generator)
                     made.append(chosen)
                     last = chosen.unsqueeze(1)
         finally:
@@ -105,13 +106,3 @@ def _check_ids(ids: Tensor) -> None:
                 f"ids.unsqueeze(0)"
             )
         )
-
-
-def _draw(scores: Tensor, temperature: float, top_k: int | None, generator: Generator | None) -> Tensor:
-    """A token for each row of scores, drawn by its softmax."""
-    if temperature == 0:
-        return scores.argmax(-1)
-    if top_k is not None and top_k < scores.shape[-1]:
-        least = scores.topk(top_k).values[:, -1:]
-        scores = scores.masked_fill(scores < least, float("-inf"))
-    return multinomial((scores / temperature).softmax(-1), 1, generator=generator).squeeze(1)

@@ -4,52 +4,11 @@ from collections.abc import Iterator
 
 from ..autograd import no_grad
 from ..joining import cat
-from ..random import Generator, rand
+from ..random import Generator
 from ..tape import located
 from ..tensor import Tensor
 from .gpt import GPT, Cache
-
-
-def pick_token(
-    scores: Tensor,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    generator: Generator | None = None,
-) -> Tensor:
-    """A token for each row of scores, drawn by the softmax of scores / temperature: (n, vocab_size) to (n,), int64.
-
-    temperature  below 1 the likely ones come more often; at 0 always the likeliest
-    top_k        only the k likeliest are drawn from
-    top_p        only the likeliest that make up this share of the probability together: at least one
-    generator    what draws; the default generator without one
-    ValueError for a temperature below 0, a top_k below 1, and a top_p that is not above 0 and at most 1.
-
-    A. Holtzman and others, "The curious case of neural text degeneration" (2020), top_p.
-
-    >>> import pyengine as pe
-    >>> pick_token(pe.tensor([[0.0, 9.0, 1.0], [5.0, 0.0, 0.0]]), temperature=0)
-    tensor([1, 0])
-    """
-    if not temperature >= 0:
-        raise located(ValueError(f"pick_token: temperature is from 0 on, not {temperature}"))
-    if top_k is not None and top_k < 1:
-        raise located(ValueError(f"pick_token: top_k is a number of tokens from 1 on, not {top_k}"))
-    if top_p is not None and not 0 < top_p <= 1:
-        raise located(ValueError(f"pick_token: top_p is a share above 0 and at most 1, not {top_p}"))
-    if temperature == 0 or top_k == 1:
-        return scores.argmax(-1)
-    count = scores.shape[-1] if top_k is None else min(top_k, scores.shape[-1])
-    ordered, tokens = scores.topk(count)
-    shares = (ordered / temperature).softmax(-1)
-    if top_p is not None:
-        shares = shares.masked_fill(shares.cumsum(-1) - shares >= top_p, 0.0)
-    ends = shares.cumsum(-1)
-    drawn = rand(scores.shape[0], 1, dtype=scores.dtype, device=scores.device, generator=generator) * ends[:, -1:]
-    # rounding may place a draw behind the last token that there is a chance of
-    last = (shares > 0).sum(-1, keepdim=True) - 1
-    place = (ends <= drawn).sum(-1, keepdim=True).minimum(last)
-    return tokens.gather(-1, place).squeeze(-1)
+from .pick import pick_token
 
 
 def stream(
