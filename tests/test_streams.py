@@ -77,6 +77,33 @@ def test_copies(limit: Any, by: int) -> None:
     both(limit, lambda out: K.copy(a.T, dtype=a.dtype, out=out), (1001, 70), by, np.float32)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("by", [0, 1, 7])
+def test_fills(limit: Any, by: int, dtype: Any) -> None:
+    both(limit, lambda out: K.full(out.shape, -2.5, out.dtype, out=out), (70001,), by, dtype)
+    both(limit, lambda out: K.full(out.shape, 3.0, out.dtype, out=out), (5,), by, dtype)
+
+
+@pytest.mark.parametrize("by", [0, 1, 7])
+@pytest.mark.parametrize("features", [8, 16, 37, 768])
+def test_sums_at_the_rows_of_a_table(limit: Any, features: int, by: int) -> None:
+    grad = RNG.standard_normal((6, 50, features)).astype(np.float32)
+    grad[0, 0] = -0.0
+    for rows, met in ((211, 211), (211, 3), (2, 1)):  # few of its rows; each of them often
+        ids = RNG.integers(0, met, (6, 50)) - RNG.integers(0, 2, (6, 50)) * rows  # from the end as well
+        shape = (rows, features)
+        both(
+            limit,
+            lambda out, i=ids, s=shape: K.index_add(grad, [i], axes=(0,), shape=s, out=out),
+            shape,
+            by,
+            np.float32,
+        )
+    pair = [RNG.integers(0, n, 300) for n in (4, 9)]
+    flat, shape = grad.reshape(300, features), (4, 9, features)
+    both(limit, lambda out: K.index_add(flat, pair, axes=(0, 1), shape=shape, out=out), shape, by, np.float32)
+
+
 def test_a_result_over_its_operand(limit: Any) -> None:
     a = RNG.standard_normal(50001).astype(np.float32)
     limit(EVERYTHING)

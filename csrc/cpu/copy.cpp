@@ -82,6 +82,15 @@ void move(In a, Out out) {
   });
 }
 
+template <class T>
+void fill_streamed(T* out, int64_t n, T item) {
+  char line[cpu::kStreamLine];
+  for (size_t at = 0; at < sizeof(line); at += sizeof(T)) std::memcpy(line + at, &item, sizeof(T));
+  parallel_ranges(n, cpu::kBlock, [&](int64_t begin, int64_t end) {
+    cpu::stream_fill(out + begin, line, (end - begin) * static_cast<int64_t>(sizeof(T)));
+  });
+}
+
 }  // namespace
 
 void copy(In a, DType dtype, Out out) {
@@ -96,6 +105,8 @@ void copy(In a, DType dtype, Out out) {
 void full(const Ints&, double value, DType dtype, Out out) {
   with_type(dtype, [&](auto to) {
     auto item = convert<decltype(to)>(value);
+    if (is_contiguous(out) && cpu::outgrows_caches(out.size() * itemsize(dtype)))
+      return fill_streamed(out.as<decltype(to)>(), out.size(), item);
     Array constant;
     constant.data = &item;
     constant.dtype = dtype;

@@ -14,6 +14,7 @@
 #include "cpu/gather.h"
 #include "cpu/index_layout.h"
 #include "cpu/index_lines.h"
+#include "cpu/index_places.h"
 #include "cpu/loops.h"
 #include "kernels/copy.h"
 #include "kernels/in_place.h"
@@ -144,10 +145,12 @@ void index_put(In a, In src, InList indices, const Ints& axes, Out out) {
 
 void index_add(In src, InList indices, const Ints& axes, const Ints& shape, Out out) {
   const IndexLayout layout(out, indices, axes, true, src);
-  full(shape, 0, out.dtype, out);
+  const bool table = src.size() > 0 && cpu::is_table(layout, out);
+  if (!table) full(shape, 0, out.dtype, out);
   if (src.size() == 0) return;
   with_number(src.dtype, [&](auto number) {
     using T = decltype(number);
+    if (table) return cpu::sum_by_place(layout, out.as<T>(), out.size(), src.as<const T>());
     deposit(layout, out.as<T>(), src.as<const T>(), Accumulate{});
   });
 }

@@ -68,4 +68,18 @@ inline void put_row(T* to, int64_t n, bool streamed, const At& at) {
   std::memcpy(p + at, q + at, static_cast<size_t>(bytes - at));
 }
 
+// to[0, bytes) = items of 1, 2, 4 or 8 bytes, all alike, of which `line` is full. `to` is a multiple of their size.
+// Whole lines go past the caches.
+[[gnu::noinline]] inline void stream_fill(void* to, const char (&line)[kStreamLine], int64_t bytes) {
+  char* p = static_cast<char*>(to);
+  const int64_t head = std::min((kStreamLine - past_line(p)) % kStreamLine, bytes);
+  std::memcpy(p, line, static_cast<size_t>(head));
+  Vec<float> v;
+  std::memcpy(&v, line, sizeof(v));
+  int64_t at = head;
+  for (; at + kStreamLine <= bytes; at += kStreamLine)
+    for (int64_t i = at; i < at + kStreamLine; i += kVecBytes) stream(reinterpret_cast<float*>(p + i), v);
+  std::memcpy(p + at, line, static_cast<size_t>(bytes - at));
+}
+
 }  // namespace pe::cpu

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import get_num_threads, roof, set_num_threads
 from ..train import environment
-from . import attention, convolution, kernels, training
+from . import attention, convolution, kernels, sequences, training
 from .busy import slowdown
 from .peers import NAMES, Peer, find
 from .task import Spec, Task
@@ -26,7 +26,7 @@ GROUPS = ("matmul", "conv", "attention", "elementwise", "rows", "function", "los
 
 def all_specs() -> list[Spec]:
     """Every row that there is, by group."""
-    found = [*kernels.specs(), *convolution.specs(), *attention.specs(), *training.specs()]
+    found = [*kernels.specs(), *convolution.specs(), *attention.specs(), *sequences.specs(), *training.specs()]
     return sorted(found, key=lambda spec: GROUPS.index(spec.group))
 
 

@@ -34,18 +34,18 @@ Contender = tuple[Callable[[], object], Callable[[], Sequence[Array]]]
 
 def specs() -> list[Spec]:
     """All rows about user code."""
-    found = [_spec("loss", f"cross_entropy {r}x{c}", _loss(r, c)) for r, c in LOSSES]
+    found = [spec("loss", f"cross_entropy {r}x{c}", _loss(r, c)) for r, c in LOSSES]
     found.append(
-        _spec("loss", "cross_entropy, smoothed, 512x1000", _loss(512, 1000, label_smoothing=0.1), "cross_entropy_rows")
+        spec("loss", "cross_entropy, smoothed, 512x1000", _loss(512, 1000, label_smoothing=0.1), "cross_entropy_rows")
     )
-    found += [_spec("function", name, work, kernel) for name, kernel, work in [*_functions(), *_image_functions()]]
+    found += [spec("function", name, work, kernel) for name, kernel, work in [*_functions(), *_image_functions()]]
     for optimizer in OPTIMIZERS:
         found += [
-            _spec("optimizer", f"{optimizer} {name}", _update(optimizer, sizes), modes=("fused",))
+            spec("optimizer", f"{optimizer} {name}", _update(optimizer, sizes), modes=("fused",))
             for name, sizes in PARAMETERS
         ]
     found += [
-        _spec(
+        spec(
             "step",
             f"{optimizer} step of {network.name}",
             _training_step(network, optimizer),
@@ -55,10 +55,10 @@ def specs() -> list[Spec]:
         for optimizer in ("SGD", "Adam")
     ]
     found += [
-        _spec("step", f"Adam step of {kind} 128, 64 steps, 32", _recurrent_step(kind), modes=("fused",))
+        spec("step", f"Adam step of {kind} 128, 64 steps, 32", _recurrent_step(kind), modes=("fused",))
         for kind in RECURRENT
     ]
-    found += [_spec("overhead", name, make) for name, make in _OVERHEAD.items()]
+    found += [spec("overhead", name, make) for name, make in _OVERHEAD.items()]
     return found
 
 
@@ -78,7 +78,9 @@ class Work:
         self.tolerance = tolerance
 
 
-def _spec(group: str, name: str, work: Work, kernel: str = "", modes: tuple[str, ...] = ()) -> Spec:
+def spec(group: str, name: str, work: Work, kernel: str = "", modes: tuple[str, ...] = ()) -> Spec:
+    """The row of `work`, against torch plain and in those modes; the kernel is else the first word of the name."""
+
     def make(peers: dict[str, Peer]) -> Task:
         once, result = work.contender(pyengine, pyengine.tensor)
 
@@ -295,7 +297,9 @@ def _training_step(network: Network, optimizer: str) -> Work:
 
         def fresh() -> Callable[[], Any]:
             model = nn.Sequential(*network.layers(nn))
-            model.load_state_dict({key: array(_weights(i, v)) for i, (key, v) in enumerate(model.state_dict().items())})
+            model.load_state_dict(
+                {key: array(starting_weights(i, v)) for i, (key, v) in enumerate(model.state_dict().items())}
+            )
             if getattr(images, "device", None) is not None and library is pyengine:
                 model.to(images.device)
             run = library.compile(model) if mode == "compiled" else model
@@ -346,7 +350,9 @@ def _recurrent_step(kind: str, width: int = 128, length: int = 64, batch: int = 
 
         def fresh() -> Callable[[], Any]:
             model, loss_fn = getattr(library.nn, kind)(width, width), library.nn.MSELoss()
-            model.load_state_dict({key: array(_weights(i, v)) for i, (key, v) in enumerate(model.state_dict().items())})
+            model.load_state_dict(
+                {key: array(starting_weights(i, v)) for i, (key, v) in enumerate(model.state_dict().items())}
+            )
             if getattr(inputs, "device", None) is not None and library is pyengine:
                 model.to(inputs.device)
             stepper = library.optim.Adam(model.parameters(), **options)
@@ -371,7 +377,7 @@ def _recurrent_step(kind: str, width: int = 128, length: int = 64, batch: int = 
     return Work(contender, 2 * length * batch * 5 * weights, 28 * 2 * weights, 1e-4)
 
 
-def _weights(seed: int, like: Any) -> Array:
+def starting_weights(seed: int, like: Any) -> Array:
     """For a weight random numbers that keep the size of what passes through; zeros for a bias."""
     shape = tuple(like.shape)
     if len(shape) == 1:
