@@ -36,6 +36,7 @@
 #include "kernels/random.h"
 #include "kernels/recurrent.h"
 #include "kernels/reduce.h"
+#include "kernels/rms_norm.h"
 #include "kernels/rmsprop.h"
 #include "kernels/sgd.h"
 #include "kernels/softmax.h"
@@ -62,6 +63,7 @@ void for_each_kernel(Visitor&& visit) {
   for_each_cross_entropy_rows_kernel(visit);
   for_each_losses_kernel(visit);
   for_each_layer_norm_kernel(visit);
+  for_each_rms_norm_kernel(visit);
   for_each_attention_kernel(visit);
   for_each_recurrent_kernel(visit);
   for_each_max_pool_kernel(visit);

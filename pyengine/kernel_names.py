@@ -108,6 +108,8 @@ KERNEL_NAMES = [
     "relu",
     "relu_backward",
     "remainder",
+    "rms_norm",
+    "rms_norm_backward",
     "rmsprop_step",
     "rnn",
     "rnn_backward",

@@ -109,6 +109,22 @@ def test_layer_norm_as_torch(shape) -> None:
     )
 
 
+@pytest.mark.parametrize("shape", [(5,), (4, 5)])
+@pytest.mark.parametrize("eps", [1e-3, None])
+def test_rms_norm_as_torch(shape, eps) -> None:
+    agree(
+        lambda x, w: F.rms_norm(x, shape, w, eps),
+        lambda f, x, w: f.rms_norm(x, shape, w, eps),
+        rng.standard_normal((3, 4, 5)),
+        rng.standard_normal(shape),
+    )
+    agree(
+        lambda x: F.rms_norm(x, shape, eps=eps),
+        lambda f, x: f.rms_norm(x, shape, eps=eps),
+        rng.standard_normal((3, 4, 5)),
+    )
+
+
 @every_device
 def test_an_ignored_label_leaves_no_trace(device) -> None:
     logits = pe.tensor([[2.0, 0.0], [np.nan, np.inf]], device=device, requires_grad=True)
@@ -138,6 +154,8 @@ def test_modules_pass_their_options_on() -> None:
         (nn.BCEWithLogitsLoss(w, reduction="none", pos_weight=w)(x, t),
          F.binary_cross_entropy_with_logits(x, t, w, reduction="none", pos_weight=w)),
         (nn.LayerNorm(2, eps=0.1, elementwise_affine=False)(x), F.layer_norm(x, 2, eps=0.1)),
+        (nn.RMSNorm(2, eps=0.1, elementwise_affine=False)(x), F.rms_norm(x, 2, eps=0.1)),
+        (nn.RMSNorm((2, 2))(x), F.rms_norm(x, (2, 2), pe.ones(2, 2))),
     )  # fmt: skip
     for got, want in pairs:
         np.testing.assert_array_equal(got.data, want.data)
@@ -147,6 +165,9 @@ def test_layer_norm_learns_weight_and_bias() -> None:
     assert [name for name, _ in nn.LayerNorm((2, 3)).named_parameters()] == ["weight", "bias"]
     assert [name for name, _ in nn.LayerNorm(3, bias=False).named_parameters()] == ["weight"]
     assert not list(nn.LayerNorm(3, elementwise_affine=False).parameters())
+    assert [name for name, _ in nn.RMSNorm((2, 3)).named_parameters()] == ["weight"]
+    assert not list(nn.RMSNorm(3, elementwise_affine=False).parameters())
+    assert repr(nn.RMSNorm(3)) == "RMSNorm((3,), eps=None)"
 
 
 MISTAKES = {
@@ -177,6 +198,10 @@ MISTAKES = {
         "pos_weight .* does not broadcast",
     ),
     "normalised shape": (lambda: F.layer_norm(pe.zeros(2, 3), 4), r"layer_norm: .*\(2, 3\) does not end in \(4,\)"),
+    "rms normalised shape": (lambda: F.rms_norm(pe.zeros(2, 3), 4), r"rms_norm: .*\(2, 3\) does not end in \(4,\)"),
+    "rms norm's weight": (lambda: F.rms_norm(pe.zeros(2, 3), 3, pe.ones(2)), r"rms_norm: weight \(2,\) is not of"),
+    "rms norm's dtype": (lambda: F.rms_norm(pe.arange(3), 3), r"rms_norm: .*not int64"),
+    "rms norm's lengths": (lambda: nn.RMSNorm(0), r"RMSNorm: normalized_shape is lengths of axes, .* not 0"),
     "norm's weight": (lambda: F.layer_norm(pe.zeros(2, 3), 3, pe.ones(2)), r"layer_norm: weight \(2,\) is not of"),
     "empty max": (lambda: pe.zeros(0, 3).max(0), r"max: axis 0 of shape \(0, 3\) has no element"),
     "empty amax": (lambda: pe.zeros(0).amax(), r"amax: .*\(0,\) has no element"),

@@ -126,6 +126,8 @@ def test_rows(limit: Any, length: int, by: int) -> None:
     rstd, dw, db = np.empty(33, dtype), np.empty(length, dtype), np.empty(length, dtype)
     both(limit, lambda out: K.layer_norm(a, w, w, eps=1e-5, out=(out, rstd)), shape, by, dtype)
     both(limit, lambda out: K.layer_norm_backward(g, a, w, eps=1e-5, out=(out, dw, db)), shape, by, dtype)
+    both(limit, lambda out: K.rms_norm(a, w, eps=1e-5, out=(out, rstd)), shape, by, dtype)
+    both(limit, lambda out: K.rms_norm_backward(g, a, w, rstd, out=(out, dw)), shape, by, dtype)
 
 
 def test_the_limit_is_half_the_largest_cache(tmp_path: Path) -> None:

@@ -9,28 +9,14 @@
 
 #include <cmath>
 
-#include "core/memory.h"
 #include "core/parallel.h"
-#include "cpu/padded_rows.h"
+#include "cpu/columns.h"
 
 namespace pe {
 
 namespace {
 
 constexpr int64_t kBlocks = 64, kBlockRows = 16;
-
-// A vector of columns without gaps, padded as rows are.
-template <class T>
-class Columns {
- public:
-  explicit Columns(In a)
-      : buffer_(padded_length<T>(a.shape[0])), p_(padded(Rows<const T>(a), 0, buffer_.data(), T(0))) {}
-  const T* data() const { return p_; }
-
- private:
-  Scratch<T> buffer_;
-  const T* p_;
-};
 
 template <class T>
 struct Normal {

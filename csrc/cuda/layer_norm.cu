@@ -8,7 +8,7 @@
 // them, down the columns: 5 elements of memory.
 #include "kernels/layer_norm.h"
 
-#include "cuda/rows.h"
+#include "cuda/column_sums.h"
 #include "cuda/scratch.h"
 
 namespace pe {
@@ -16,17 +16,6 @@ namespace pe {
 namespace {
 
 using namespace cuda;
-
-constexpr int kColumns = 32, kLanes = 8;               // of a block of partial sums; kLanes rows at a time
-constexpr int64_t kMostBlocks = 512, kBlockRows = 16;  // down the rows
-
-template <class T>
-struct Column {  // weight or bias
-  const T* data;
-  int64_t stride;
-  explicit Column(In a) : data(a.as<const T>()), stride(a.strides[0]) {}
-  bool in_vectors() const { return stride == 1 && is_aligned(data, 16); }
-};
 
 template <class T>
 __device__ T rstd_of(T squares, int64_t n, double eps) {
@@ -151,18 +140,6 @@ __global__ void __launch_bounds__(S::kBlock, S::kResident)
                    [&](int64_t i, const T* a, const T* v) { put_da<S>(slopes, weight, to, dx.stride, i, a, v); });
 }
 
-// The sum over the lanes of a block, kColumns × kLanes threads, of one column; in lane 0.
-template <class T>
-__device__ T sum_of_lanes(T sum) {
-  __shared__ T lanes[kLanes][kColumns];
-  const int column = threadIdx.x % kColumns, lane = threadIdx.x / kColumns;
-  lanes[lane][column] = sum;
-  __syncthreads();
-  for (int other = 1; lane == 0 && other < kLanes; ++other) sum += lanes[other][column];
-  __syncthreads();
-  return sum;
-}
-
 // partial as above, where rows are not held.
 template <class T>
 __global__ void __launch_bounds__(kColumns* kLanes)
@@ -217,7 +194,6 @@ void backward(In grad, In a, In weight, double eps, Out da, Out dweight, Out dbi
   if (n == 0) return;
   const int64_t block_rows = std::max(kBlockRows, ceil_div(x.count, kMostBlocks));
   const auto blocks = static_cast<unsigned>(ceil_div(x.count, block_rows));
-  const auto columns = [](int64_t count) { return static_cast<unsigned>(ceil_div(count, int64_t{kColumns})); };
   DeviceScratch<T> partial(2 * blocks * n);
   const auto run = [&]<class S>() {
     if constexpr (S::kPacks > 0) {
@@ -226,12 +202,12 @@ void backward(In grad, In a, In weight, double eps, Out da, Out dweight, Out dbi
     } else {
       DeviceScratch<T> stats(2 * x.count);
       enqueue(backward_rows<T, S>, S::blocks(x.count), S::kBlock)(g, x, w, eps, dx, stats.data());
-      enqueue(column_sums<T>, dim3(columns(n), blocks), kColumns * kLanes)(g, x, stats.data(), block_rows,
+      enqueue(column_sums<T>, dim3(column_blocks(n), blocks), kColumns * kLanes)(g, x, stats.data(), block_rows,
                                                                            partial.data());
     }
   };
   if (x.count > 0) by_share(x, g.in_vectors() && x.in_vectors() && dx.in_vectors() && w.in_vectors(), run);
-  enqueue(add_partial<T>, columns(2 * n), kColumns * kLanes)(partial.data(), blocks, n, dweight.as<T>(),
+  enqueue(add_partial<T>, column_blocks(2 * n), kColumns * kLanes)(partial.data(), blocks, n, dweight.as<T>(),
                                                              dweight.strides[0], dbias.as<T>(), dbias.strides[0]);
 }
 

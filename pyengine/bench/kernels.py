@@ -51,6 +51,7 @@ ROWS: dict[str, tuple[Values, ...]] = {
     "log_softmax": (real,),
     "layer_norm": (real, nonzero, real),
     "layer_norm_backward": (real, real, nonzero),
+    "rms_norm": (real, nonzero),
 }
 
 
@@ -78,7 +79,7 @@ OTHERS: dict[str, tuple[str, tuple[Operand, ...], dict[str, Any]]] = {
     "gather": ("rows", (Operand(_SQUARE, real), Operand((1024, 512), labels(1024), _WHOLE)), {"axis": 1}),
 }
 ATTRS: dict[str, dict[str, Any]] = {"sum": {"axis": -1}}
-VECTORS = {"layer_norm": (1, 2), "layer_norm_backward": (2,)}  # operands that are one row
+VECTORS = {"layer_norm": (1, 2), "layer_norm_backward": (2,), "rms_norm": (1,)}  # operands that are one row
 
 UNITS = 16  # of float32's roundoff, relative to the largest number; √k times as many for sums of k products
 

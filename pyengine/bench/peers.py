@@ -86,6 +86,12 @@ def _np_layer_norm(np: Any, a: Any, weight: Any, bias: Any, out: Any) -> None:
     np.add(out[0], bias, out=out[0])
 
 
+def _np_rms_norm(np: Any, a: Any, weight: Any, out: Any) -> None:
+    square = np.einsum("...i,...i->...", a, a)[..., None] / a.shape[-1]
+    np.multiply(a, 1 / np.sqrt(square + 1e-5), out=out[0])
+    np.multiply(out[0], weight, out=out[0])
+
+
 NUMPY: dict[str, Function] = {
     "matmul": lambda np, a, b, out: np.matmul(a, b, out=out),
     "add": lambda np, a, b, out: np.add(a, b, out=out),
@@ -108,6 +114,7 @@ NUMPY: dict[str, Function] = {
     "softmax": _np_softmax,
     "softmax_backward": _np_softmax_backward,
     "layer_norm": _np_layer_norm,
+    "rms_norm": _np_rms_norm,
 }
 
 # --- torch: `aten` has the functions with `out=` that its modules lack
@@ -171,6 +178,7 @@ TORCH: dict[str, Function] = {
     "log_softmax": lambda torch, a, out: torch.log_softmax(a, -1, out=out),
     "layer_norm": lambda torch, a, weight, bias, out: torch.nn.functional.layer_norm(a, weight.shape, weight, bias),
     "layer_norm_backward": _torch_layer_norm_backward,
+    "rms_norm": lambda torch, a, weight, out: torch.nn.functional.rms_norm(a, weight.shape, weight, 1e-5),
 }
 
 

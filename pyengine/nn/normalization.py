@@ -7,7 +7,7 @@ from .. import dtypes
 from ..backend import Device
 from ..creation import ones, zeros
 from ..tensor import Tensor
-from .functional import layer_norm
+from .functional import layer_norm, rms_norm
 from .module import Module
 from .parameter import Parameter
 
@@ -40,11 +40,7 @@ class LayerNorm(Module):
         dtype: Any = dtypes.float32,
     ) -> None:
         super().__init__()
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        if not shape or any(not isinstance(n, int) or n < 1 for n in shape):
-            raise ValueError(
-                f"LayerNorm: normalized_shape is lengths of axes, each from 1 on, not {normalized_shape!r}"
-            )
+        shape = _lengths("LayerNorm", normalized_shape)
         self.normalized_shape = shape
         self.eps = eps
         self.elementwise_affine = elementwise_affine
@@ -59,3 +55,49 @@ class LayerNorm(Module):
         """The shape and what differs from the defaults."""
         affine = "" if self.elementwise_affine else ", elementwise_affine=False"
         return f"{self.normalized_shape}, eps={self.eps}{affine}"
+
+
+class RMSNorm(Module):
+    """Each sample's features divided by the root of their mean square, then scaled by weight.
+
+    normalized_shape    the lengths of the trailing axes that are normalised together; an int for the last one alone
+    eps                 added to the mean square; None for the distance from 1 to the next number of the input's dtype
+    elementwise_affine  whether there is a weight, which starts as 1
+    ValueError for lengths below 1.
+
+    >>> import pyengine as pe
+    >>> RMSNorm(4, eps=0.0)(pe.tensor([[1.0, -1.0, 1.0, -1.0], [2.0, 0.0, 0.0, 0.0]]))
+    tensor([[ 1., -1.,  1., -1.],
+            [ 2.,  0.,  0.,  0.]], made by rms_norm)
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: "str | Device | None" = None,
+        dtype: Any = dtypes.float32,
+    ) -> None:
+        super().__init__()
+        shape = _lengths("RMSNorm", normalized_shape)
+        self.normalized_shape = shape
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        self.weight = Parameter(ones(shape, device=device, dtype=dtype)) if elementwise_affine else None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(…, *normalized_shape) to the same shape."""
+        return rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        """The shape and what differs from the defaults."""
+        affine = "" if self.elementwise_affine else ", elementwise_affine=False"
+        return f"{self.normalized_shape}, eps={self.eps}{affine}"
+
+
+def _lengths(module: str, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or any(not isinstance(n, int) or n < 1 for n in shape):
+        raise ValueError(f"{module}: normalized_shape is lengths of axes, each from 1 on, not {normalized_shape!r}")
+    return shape
