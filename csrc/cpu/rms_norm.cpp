@@ -2,8 +2,9 @@
 // da = rstd · h - a · rstd³ · mean(h · a), and the sum over all rows dweight = Σ grad · a · rstd.
 //
 // 4 FLOP an element against 2 elements of memory (gradient: 9 against 3): memory bound. A row is fetched once and read
-// again from cache. The gradient is given rstd, one number a row, which spares it a pass over the row.
-// Rows are cut into at most kBlocks blocks, each with a sum of its own of dweight, added up block by block.
+// again from cache; while that is done the next row is fetched, as memory would be idle. The gradient is given rstd,
+// one number a row, which spares it a pass over the row. Rows are cut into at most kBlocks blocks, each with a sum of
+// its own of dweight, added up block by block.
 #include "kernels/rms_norm.h"
 
 #include <cmath>
@@ -46,13 +47,18 @@ void backward_row(const T* g, const T* x, const T* w, T r, int64_t length, T* to
   const Vec<T> slope = products / static_cast<T>(length) * (r * r * r);
   const auto part = [&](int64_t i) { return load(g + i) * (load(x + i) * r); };
   const int64_t whole = n / W * W;
-  for (int64_t i = 0; i < whole; i += W) store(sums + i, load(sums + i) + part(i));
+  for (int64_t i = 0; i < whole; i += W) {
+    __builtin_prefetch(x + n + i);
+    __builtin_prefetch(g + n + i);
+    store(sums + i, load(sums + i) + part(i));
+  }
   if (whole < n) {  // lanes that whole vectors cover are left out
     const auto rest = lane_numbers<T>() >= static_cast<T>(W - (n - whole));
     store(sums + n - W, load(sums + n - W) + select(rest, part(n - W), Vec<T>{}));
   }
+  // it is said which product is fused with the difference, so that results past the caches have the same bits
   cpu::put_row(to, n, streamed,
-               [&](int64_t i) { return load(g + i) * load(w + i) * r - load(x + i) * slope; });
+               [&](int64_t i) { return load(g + i) * load(w + i) * r - rounded(load(x + i) * slope); });
 }
 
 template <class T>
