@@ -14,6 +14,7 @@ from .training import CHECKED_STEPS, Contender, Work, spec, starting_weights
 
 TABLES = ((50257, 768, (8, 512)), (65, 128, (16, 128)))  # rows, features, the shape of the positions
 ROWS = (4096, 1024)
+NORMS = {"layer_norm": (2, 8, 24), "rms_norm": (1, 4, 13)}  # vectors beside the rows; FLOP an element: forward, all
 
 
 class Sizes(NamedTuple):
@@ -40,7 +41,8 @@ def specs() -> list[Spec]:
         for back in (False, True)
     ]
     found += [
-        spec("function", f"layer_norm {'x'.join(map(str, ROWS))}{', f+b' * back}", _layer_norm(back), "layer_norm")
+        spec("function", f"{norm} {'x'.join(map(str, ROWS))}{', f+b' * back}", _norm(norm, back), norm)
+        for norm in NORMS
         for back in (False, True)
     ]
     gpt = Sizes()
@@ -74,30 +76,31 @@ def _embedding(rows: int, features: int, shape: tuple[int, ...], backward: bool)
     return Work(contender, 0, 2 * moved if backward else moved, 1e-5)
 
 
-def _layer_norm(backward: bool) -> Work:
+def _norm(name: str, backward: bool) -> Work:
+    vectors, forward_flops, flops = NORMS[name]
+
     def contender(library: Any, array: Callable[[Array], Any]) -> Contender:
         rng = np.random.default_rng(0)
-        x = array(rng.standard_normal(ROWS, dtype=np.float32)).requires_grad_(backward)
-        weight, bias = (array(rng.standard_normal(ROWS[1:], dtype=np.float32)) for _ in range(2))
-        weight.requires_grad_(backward)
-        bias.requires_grad_(backward)
+        shapes = (ROWS, *(ROWS[1:],) * vectors)
+        leaves = [array(rng.standard_normal(shape, dtype=np.float32)).requires_grad_(backward) for shape in shapes]
         grad = array(rng.standard_normal(ROWS, dtype=np.float32))
 
         def once() -> Any:
-            x.grad = weight.grad = bias.grad = None
-            y = library.nn.functional.layer_norm(x, ROWS[1:], weight, bias)
+            for leaf in leaves:
+                leaf.grad = None
+            y = getattr(library.nn.functional, name)(leaves[0], ROWS[1:], *leaves[1:])
             if backward:
                 y.backward(grad)
             return y
 
         def result() -> Sequence[Array]:
             y = once()
-            return [t.detach().numpy() for t in ((y, x.grad, weight.grad, bias.grad) if backward else (y,))]
+            return [t.detach().numpy() for t in ((y, *(leaf.grad for leaf in leaves)) if backward else (y,))]
 
         return once, result
 
     numbers = math.prod(ROWS)
-    return Work(contender, (16 if backward else 8) * numbers, 4 * numbers * (5 if backward else 2), 3e-5)
+    return Work(contender, (flops if backward else forward_flops) * numbers, 4 * numbers * (5 if backward else 2), 3e-5)
 
 
 def _gpt(library: Any, sizes: Sizes) -> Any:
