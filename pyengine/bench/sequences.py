@@ -119,7 +119,7 @@ def _gpt(library: Any, sizes: Sizes) -> Any:
         def forward(self, x: Any) -> Any:
             batch, tokens, width = x.shape
             parts = self.c_attn(self.ln_1(x)).reshape(batch, tokens, 3, sizes.heads, width // sizes.heads)
-            q, k, v = (parts[:, :, i].transpose(1, 2) for i in range(3))
+            q, k, v = (part.transpose(1, 2) for part in parts.unbind(2))
             found = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
             x = x + self.c_proj(found.transpose(1, 2).reshape(batch, tokens, width))
             return x + self.mlp(self.ln_2(x))

@@ -25,6 +25,13 @@ def _draw_concat_op(pick: Pick) -> Call:
     return Call(tuple(Operand(a.shape) for a in arrays), {"axis": axis})
 
 
+def _draw_split(pick: Pick) -> Call:
+    lengths = tuple(pick.choice((0, 1, 2, 7, 17)) for _ in range(pick.choice((1, 2, 3))))
+    shape = pick.shape(1, 3)
+    axis = pick.choice(range(len(shape)))
+    return Call((Operand((*shape[:axis], sum(lengths), *shape[axis + 1 :])),), {"lengths": lengths, "axis": axis})
+
+
 def _draw_pad(pick: Pick) -> Call:
     shape = pick.shape()
     widths = tuple((pick.choice((0, 1, 3)), pick.choice((0, 2))) for _ in shape)
@@ -65,6 +72,14 @@ CONCAT = Cases(
 PAD = Cases(
     "pad", _draw_pad, dtypes=NUMBERS, oracle=_torch_pad, mistake=wrong(((2, 3), "f4"), widths=((1, 1),), value=0.0)
 )
+SPLIT = Cases(
+    "split",
+    _draw_split,
+    (Call((Operand((2, 6)),), {"lengths": (3, 0, 3), "axis": -1}),),
+    dtypes=NUMBERS,
+    oracle=lambda torch, a, lengths, axis: torch.split(a, lengths, axis),
+    mistake=wrong(((2, 3), "f4"), lengths=(1, 1), axis=1),
+)
 TRIL = Cases(
     "tril",
     _draw_triangle_op,
@@ -81,4 +96,4 @@ TRIU = Cases(
 )
 
 KERNELS = (CONCAT_KERNEL, TRIL_KERNEL, TRIU_KERNEL)
-OPS = (CONCAT, PAD, TRIL, TRIU)
+OPS = (CONCAT, PAD, SPLIT, TRIL, TRIU)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from ..backend import encode_index
-from ..ops.join import TRIL, TRIU
+from ..ops.join import SPLIT, TRIL, TRIU
 from ..ops.op import size
 from ..ops.reduce import normalize_axes
 from ..ops.views import GETITEM, GETITEM_BACKWARD
@@ -183,7 +183,8 @@ class JoinMethods(ViewMethods):
         (tensor([1, 3]), tensor([2, 4]))
         """
         (axis,) = normalize_axes("unbind", dim, self.ndim)
-        return tuple(self._select(axis, i) for i in range(self.shape[axis]))
+        shape = (*self.shape[:axis], *self.shape[axis + 1 :])
+        return tuple(part.reshape(shape) for part in self.split(1, dim)) if self.shape[axis] else ()
 
     def split(self, split_size: int | list[int] | tuple[int, ...], dim: int = 0) -> tuple["Tensor", ...]:
         """Parts along `dim`: of `split_size` each, the last maybe shorter, or of the given lengths.
@@ -202,10 +203,7 @@ class JoinMethods(ViewMethods):
             lengths = [min(split_size, n - start) for start in range(0, n, split_size)] or [0]
         else:
             lengths = list(split_size)
-            if sum(lengths) != n or min(lengths, default=0) < 0:
-                raise ValueError(f"split: lengths {lengths} do not add up to {n}, the length of axis {dim}")
-        ends = [sum(lengths[: i + 1]) for i in range(len(lengths))]
-        return tuple(self._select(axis, slice(e - m, e)) for e, m in zip(ends, lengths, strict=True))
+        return self._views(SPLIT, {"lengths": tuple(lengths), "axis": axis})
 
     def chunk(self, chunks: int, dim: int = 0) -> tuple["Tensor", ...]:
         """`chunks` parts along `dim` of one length, the last maybe shorter; fewer where there is not enough.

@@ -100,3 +100,9 @@ class ViewMethods(Mixin):
         if out.data.base is not None and self.device.memory.may_share(out.data, self.data):
             share_version(out, self)
         return out
+
+    def _views(self, op: Op, attrs: dict[str, Any]) -> tuple["Tensor", ...]:
+        parts: tuple[Tensor, ...] = apply(op, (self,), attrs)
+        for part in parts:
+            share_version(part, self)
+        return parts

@@ -55,7 +55,7 @@ class CausalSelfAttention(nn.Module):
         """With a cache, the input's tokens come after those in it, and are added to it."""
         batch, tokens, width = input.shape
         parts = self.c_attn(input).reshape(batch, tokens, 3, self.heads, width // self.heads)
-        q, k, v = (parts[:, :, i].transpose(1, 2) for i in range(3))
+        q, k, v = (part.transpose(1, 2) for part in parts.unbind(2))
         if cache is not None:
             if layer < len(cache):
                 k, v = cat([cache[layer][0], k], 2), cat([cache[layer][1], v], 2)

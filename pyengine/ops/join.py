@@ -1,5 +1,6 @@
 """Putting tensors together, padding them, and cutting matrices along a diagonal."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,17 +32,51 @@ def _concat(k: Kernels, *arrays: Any, axis: int) -> Any:
 
 
 def _concat_vjp(k: Kernels, saved: Any, grad: Any, *, needs: Sequence[bool], axis: int) -> Any:
-    parts, start = [], 0
-    before = (slice(None),) * (axis % len(grad.shape))
-    for length, needed in zip(saved, needs, strict=True):
-        index = encode_index((*before, slice(start, start + length)))
-        parts.append(k.getitem(grad, index=index) if needed else None)
-        start += length
-    return tuple(parts)
+    return tuple(part if needed else None for part, needed in zip(_parts(k, grad, saved, axis), needs, strict=True))
+
+
+def _parts(k: Kernels, a: Any, lengths: Sequence[int], axis: int) -> list[Any]:
+    before, ends = (slice(None),) * (axis % len(a.shape)), list(itertools.accumulate(lengths))
+    indices = [encode_index((*before, slice(end - n, end))) for end, n in zip(ends, lengths, strict=True)]
+    return [k.getitem(a, index=index) for index in indices]
 
 
 def _cost_concat(specs: Sequence[Spec], attrs: Attrs) -> tuple[int, int]:
     return 0, 2 * nbytes(*specs)
+
+
+def _add_up(lengths: tuple[int, ...], n: int) -> bool:
+    return sum(lengths) == n and min(lengths, default=0) >= 0
+
+
+def _infer_split(specs: Sequence[Spec], attrs: Attrs) -> list[Spec]:
+    ((shape, dtype),), lengths = specs, attrs["lengths"]
+    (axis,) = normalize_axes("split", attrs["axis"], len(shape))
+    if not _add_up(lengths, shape[axis]):
+        raise ValueError(f"split: lengths {list(lengths)} do not add up to {shape[axis]}, the length of axis {axis}")
+    return [Spec((*shape[:axis], n, *shape[axis + 1 :]), dtype) for n in lengths]
+
+
+def _split(k: Kernels, a: Any, *, lengths: tuple[int, ...], axis: int) -> Any:
+    if not _add_up(lengths, a.shape[axis]):  # slices do not mind
+        raise ValueError("split: lengths do not add up")
+    return tuple(_parts(k, a, lengths, axis)), ()
+
+
+def _split_vjp(k: Kernels, saved: Any, *grads: Any, needs: Sequence[bool], lengths: tuple[int, ...], axis: int) -> Any:
+    known = next(g for g in grads if g is not None)
+    axis %= len(known.shape)
+
+    def zeros(n: int) -> Any:
+        shape = (*known.shape[:axis], n, *known.shape[axis + 1 :])
+        return k.expand(k.scalar(0.0, dtype=known.dtype), shape=shape)
+
+    whole = [zeros(n) if g is None else g for g, n in zip(grads, lengths, strict=True)]
+    return (k.concat(whole, axis=axis),)
+
+
+def _no_cost(specs: Sequence[Spec], attrs: Attrs) -> tuple[int, int]:
+    return 0, 0
 
 
 def _infer_pad(specs: Sequence[Spec], attrs: Attrs) -> list[Spec]:
@@ -102,7 +137,8 @@ def _cost_triangle(specs: Sequence[Spec], attrs: Attrs) -> tuple[int, int]:
 
 CONCAT = Op("concat", _infer_concat, _concat, _concat_vjp, _cost_concat, promotes=True)
 PAD = Op("pad", _infer_pad, _pad, _pad_vjp, _cost_pad)
+SPLIT = Op("split", _infer_split, _split, _split_vjp, _no_cost)
 TRIL = Op("tril", _infer_triangle("tril"), _tril, _tril_vjp, _cost_triangle)
 TRIU = Op("triu", _infer_triangle("triu"), _triu, _triu_vjp, _cost_triangle)
 
-OPS = (CONCAT, PAD, TRIL, TRIU)
+OPS = (CONCAT, PAD, SPLIT, TRIL, TRIU)
