@@ -6,6 +6,7 @@ is written. What a command needs is imported when it runs, so that help comes at
 
 from . import (
     bench,
+    finetune,
     info,
     inspect,
     runs,
@@ -21,6 +22,7 @@ for command in (
     runs.predict,
     runs.compare,
     sample.sample,
+    finetune.finetune,
     sweep.sweep,
     bench.bench,
     inspect.inspect,

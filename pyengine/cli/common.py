@@ -116,9 +116,9 @@ def console() -> "Console":
     return Console(highlight=False, emoji=False)  # no emoji: line 100 of a file is not :100:
 
 
-def training(help: str, **rules: Any) -> Any:
+def training(help: str, *names: str, **rules: Any) -> Any:
     """An option that decides what comes out of a training."""
-    return typer.Option(help=help, rich_help_panel="What is trained, and how", **rules)
+    return typer.Option(*names, help=help, rich_help_panel="What is trained, and how", **rules)
 
 
 def machine(help: str, **rules: Any) -> Any:

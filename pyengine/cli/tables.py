@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from ..recipes.finetune import Comparison
 from ..recipes.inspect import Run, differing
 from ..recipes.sweep import Trial
 from ..train.metrics import Array
@@ -55,6 +56,29 @@ def comparison_table(runs: Sequence[Run]) -> Table:
             f"{run.metrics['best_epoch']}/{run.metrics.get('epochs')}",
             f"{run.metrics['wall_seconds']:.1f} s" if "wall_seconds" in run.metrics else "",
         )
+    return table
+
+
+def finetune_table(compared: Comparison) -> Table:
+    """The fine-tuned run, the one from scratch, and how far they are apart."""
+    assert compared.scratch is not None
+    tuned, scratch = compared.tuned.metrics, compared.scratch.metrics
+    names = [name for name in tuned if name.startswith("test_")]
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("", *names, "lr", "best epoch", "steps", "time"):
+        table.add_column(heading.replace("_", " "), justify="right" if heading else "left")
+    rows = zip(("fine-tuned", "from scratch"), (tuned, scratch), compared.rates, strict=True)
+    for label, metrics, lr in rows:
+        history, best = metrics["history"], metrics["best_epoch"]
+        table.add_row(
+            label,
+            *(_number(metrics[name]) for name in names),
+            f"{lr:g}",
+            f"{best}/{len(history)}",
+            f"{metrics['steps']:,}",
+            f"{metrics['wall_seconds']:.1f} s",
+        )
+    table.add_row("difference", *(f"{tuned[name] - scratch[name]:+.4f}" for name in names), style="bold")
     return table
 
 

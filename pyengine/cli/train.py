@@ -110,6 +110,8 @@ def _settings(recipe: "Recipe", given: dict[str, Any], resumed: Path | None) -> 
     base = None
     if resumed is not None and (resumed / CONFIG).exists():
         before, base = read_config(resumed, RECIPES)
+        if before.plan is not None:
+            raise typer.BadParameter(f"the run in {resumed} was fine-tuned; begin it anew by pyengine finetune")
         if before is not recipe:
             raise typer.BadParameter(f"the run in {resumed} is one of {before.name}", param_hint="RECIPE")
         for key, value in given.items():

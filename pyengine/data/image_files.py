@@ -128,12 +128,17 @@ def _check_sizes(path: Path, decoded: dict[str, Array]) -> None:
 def read_image(path: Path, channels: int, size: tuple[int, int]) -> Array:
     """One image file as bytes [channels, *size], with one channel (grey) or three. ValueError where it is no image."""
     _pillow()
-    image = _decoded(str(path), path, size)
-    if channels == len(image):
-        return image
+    return with_channels(_decoded(str(path), path, size), channels)
+
+
+def with_channels(images: Array, channels: int) -> Array:
+    """Bytes [..., 1 or 3, height, width] with one channel (grey) or three."""
+    if images.shape[-3] == channels:
+        return images
+    if channels > 1:
+        return np.repeat(images, channels, axis=-3)
     # the weights of brightness in ITU-R BT.601, as Pillow has them
-    grey = np.round(np.tensordot([0.299, 0.587, 0.114], image, 1)).astype(np.uint8) if len(image) > 1 else image[0]
-    return np.broadcast_to(grey, (channels, *grey.shape))
+    return np.round(np.tensordot(images, [0.299, 0.587, 0.114], (-3, 0))).astype(np.uint8)[..., None, :, :]
 
 
 def _decoded(name: str, source: Any, size: Size) -> Array:

@@ -44,6 +44,8 @@ RECIPE = Recipe(
         model="resnet20",
     ),
     build=build,
+    image=SHAPE,
+    normalize=True,
     own=("data_dir",),
     models=(*RESNETS, "lenet", "mlp", "linear"),
     usual={

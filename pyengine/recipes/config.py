@@ -7,14 +7,16 @@ from typing import Any
 
 from ..tensor_file import BadFileError
 from ..train.run_folder import CONFIG
-from .recipe import Recipe, Settings
+from .continued import continued
+from .recipe import Plan, Recipe, Settings
 from .schedules import CONSTANT
 
 
 def config_of(recipe: Recipe, settings: Settings, checksum: str | None = None) -> dict[str, Any]:
     """What config.json holds; `checksum` is that of the user's own data."""
     own = {} if checksum is None else {"data_crc32": checksum}
-    return {"recipe": recipe.name, "settings": asdict(settings), **own}
+    plan = {} if recipe.plan is None else {"finetune": asdict(recipe.plan)}
+    return {"recipe": recipe.name, "settings": asdict(settings), **plan, **own}
 
 
 def check_data(folder: Path, settings: Settings, checksum: str | None) -> None:
@@ -45,6 +47,9 @@ def read_config(folder: Path, recipes: dict[str, Recipe]) -> tuple[Recipe, Setti
     try:
         config = json.loads(path.read_bytes())
         recipe = recipes[config["recipe"]]
+        if "finetune" in config:
+            plan = Plan(**config["finetune"] | {"freeze": tuple(config["finetune"]["freeze"])})
+            recipe = continued(recipe, plan, recipes, folder)
         return recipe, recipe.defaults.changed(**config["settings"])
     except (FileNotFoundError, NotADirectoryError):
         raise BadFileError(f"{folder}: not the folder of a run, which holds a {CONFIG}") from None

@@ -24,4 +24,5 @@ RECIPE = Recipe(
     # Chosen on the validation split, never on the test split: docs/recipes.md has the table of the search
     defaults=Settings(epochs=40, batch_size=32, lr=0.2, momentum=0.9, weight_decay=1e-4, hidden=256),
     build=build,
+    image=SHAPE,
 )

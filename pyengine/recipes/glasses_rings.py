@@ -44,6 +44,7 @@ RECIPE = Recipe(
         model="lenet",
     ),
     build=build,
+    image=SHAPE,
     models=("lenet", "mlp", "linear"),
     usual={"mlp": {"lr": 0.05, "hidden": 128}, "linear": {"lr": 0.05}},
 )  # fmt: skip

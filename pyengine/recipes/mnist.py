@@ -38,6 +38,7 @@ RECIPE = Recipe(
         epochs=15, batch_size=128, lr=0.2, momentum=0.9, weight_decay=1e-4, hidden=512, schedule="one-cycle"
     ),
     build=build,
+    image=SHAPE,
     own=("data_dir",),
     models=("mlp", "linear", "lenet"),
     usual={"lenet": {"epochs": 5, "batch_size": 64, "hidden": 16, "lr": 0.05}},

@@ -135,6 +135,28 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """How a run goes on from another one: what its config.json has under "finetune".
+
+    run        the folder of the run that it begins with
+    on         the recipe whose data it is trained on; None: those at the settings' `data`
+    fraction   the share of the training data that is used
+    freeze     patterns of names of the parameters that stay as they are
+    keep_head  the last layer goes on too; else it begins anew
+    lr         the step size from scratch; that of a run which goes on is the settings'
+    scratch    nothing is taken over from the run: what going on is compared with
+    """
+
+    run: str
+    on: str | None
+    fraction: float
+    freeze: tuple[str, ...]
+    keep_head: bool
+    lr: float
+    scratch: bool = False
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What `pyengine train NAME` runs.
 
@@ -145,6 +167,9 @@ class Recipe:
     models    the models that it can be trained with
     usual     settings that a model brings along where it is not the default one
     language  makes the model of a run that writes text, of its settings and vocabulary
+    image     (channels, height, width) of its samples where they are images; () elsewhere
+    normalize its images are normalised by channel
+    plan      how it goes on from a run; None where it does not
     """
 
     name: str
@@ -156,6 +181,9 @@ class Recipe:
     models: tuple[str, ...] = ("mlp", "linear")
     usual: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     language: Callable[[Settings, Any], Module] | None = None
+    image: tuple[int, ...] = ()
+    normalize: bool = False
+    plan: Plan | None = None
 
     def settings(self, given: Mapping[str, Any], base: Settings | None = None) -> Settings:
         """The defaults, or `base`, with what is given; another model or optimizer brings its usual settings along.

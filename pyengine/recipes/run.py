@@ -42,7 +42,7 @@ def run(
     """
     start = time.perf_counter()
     job = recipe.build(settings)
-    folder, point = reopen(out, recipe) if resume and out else (run_folder.claim(out, recipe.name), None)
+    folder, point = reopen(out, recipe) if resume and out else (run_folder.claim(out, stem(recipe)), None)
     config = config_of(recipe, settings, job.checksum)
     if resume and (folder / run_folder.CONFIG).exists():
         check_data(folder, settings, job.checksum)
@@ -79,6 +79,11 @@ def reopen(out: Path, recipe: Recipe) -> tuple[Path, Path | None]:
     if (out / run_folder.CONFIG).exists():
         return out, None
     return run_folder.claim(out, recipe.name), None
+
+
+def stem(recipe: Recipe) -> str:
+    """What the names of folders begin with."""
+    return recipe.name if recipe.plan is None else f"finetune-{recipe.name}"
 
 
 def trainer_of(job: Job, settings: Settings, callbacks: Sequence[Callback] = ()) -> Trainer:
@@ -118,4 +123,5 @@ def summary(trainer: Trainer, settings: Settings) -> dict[str, Any]:
 def title(recipe: Recipe, test: dict[str, float]) -> str:
     """A line that says what was learned and how well."""
     figures = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in test.items())
-    return f"{recipe.name} · {figures}"
+    how = "" if recipe.plan is None else ", from scratch" if recipe.plan.scratch else ", fine-tuned"
+    return f"{recipe.name}{how} · {figures}"

@@ -1,13 +1,23 @@
 """Is a sentence about a film for or against it? A small transformer that learns words and sentences from nothing."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from .. import nn, random
-from ..data import BucketBatchSampler, DataLoader, TokenDataset, WordVocab, load_sst2, pad_sequences, read_text
-from ..data.text import DropWords
+from ..data import (
+    BucketBatchSampler,
+    DataLoader,
+    DropWords,
+    TextDataset,
+    TokenDataset,
+    WordVocab,
+    load_sst2,
+    pad_sequences,
+    read_text,
+)
 from ..data.text.sets import CLASSES
 from ..models import TransformerClassifier
 from ..train import BadFileError, accuracy
@@ -27,12 +37,18 @@ def build(settings: Settings) -> Job:
         parts = load_sst2(settings.data_dir)
     except ValueError as error:
         raise BadFileError(str(error)) from None
-    vocab = WordVocab.build(parts[0].texts)
+    return job_of_sentences(settings, parts, CLASSES, WordVocab.build(parts[0].texts))
+
+
+def job_of_sentences(
+    settings: Settings, parts: Sequence[TextDataset], classes: tuple[str, ...], vocab: WordVocab
+) -> Job:
+    """The job of sentences to train, validate and test with, by these words and classes."""
     train, val, test = (
         TokenDataset([vocab.encode(text) for text in part.texts], part.labels, device=settings.device) for part in parts
     )
     random.manual_seed(settings.seed)
-    model = TransformerClassifier(len(vocab), settings.hidden, LAYERS, len(CLASSES), dropout=DROPOUT)
+    model = TransformerClassifier(len(vocab), settings.hidden, LAYERS, len(classes), dropout=DROPOUT)
     model.to(settings.device)
     sampler = BucketBatchSampler(train.lengths, settings.batch_size, seed=settings.seed)
     sizes = "{:,} + {:,} + {:,}".format(*(len(part) for part in parts))
@@ -47,7 +63,7 @@ def build(settings: Settings) -> Job:
         test=plain(test),
         metrics={"accuracy": accuracy},
         inputs=partial(_inputs, vocab),
-        classes=CLASSES,
+        classes=classes,
         notes=(f"{sizes} sentences to train, validate and test with; {len(vocab):,} words",),
         vocab=vocab,
         # what is right is settled when the loss already rises, as the model gets surer of what it has wrong

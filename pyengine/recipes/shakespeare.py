@@ -1,9 +1,10 @@
 """Shakespeare, character by character: a small GPT reads the plays and writes on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from .. import random
-from ..data import CharVocab, DataLoader, RandomSampler, TokenWindows, load_tiny_shakespeare
+from ..data import CharVocab, DataLoader, RandomSampler, TokenWindows, Vocab, load_tiny_shakespeare
 from ..models import GPT, next_token_loss
 from ..train import BadFileError
 from ..train.metrics import Array
@@ -13,7 +14,7 @@ from .recipe import Job, Recipe, Settings
 
 CONTEXT = 64  # characters that the model sees
 LAYERS, HEADS = 4, 4
-STEPS = 250  # in an epoch: no pass over all windows, of which there is one for each character
+STEPS = 250  # in an epoch, at most: no pass over all windows, of which there is one for each character
 VALIDATED = 4  # of so many windows one is validated with; all are tested with
 
 
@@ -29,9 +30,22 @@ def build(settings: Settings) -> Job:
     except (ValueError, ModuleNotFoundError) as error:
         raise BadFileError(str(error)) from None
     random.manual_seed(settings.seed)
-    model = language_model(settings, vocab)
+    notes = (f"{len(text):,} characters to train with, the next {len(held_out):,} held out; {len(vocab)} different",)
+    return job_of_windows(settings, language_model(settings, vocab), (train, val, test), vocab, notes)
+
+
+def job_of_windows(
+    settings: Settings, model: GPT, windows: Sequence[TokenWindows], vocab: Vocab, notes: tuple[str, ...]
+) -> Job:
+    """The job of a model that writes, and of windows to train, validate and test with.
+
+    An epoch has as many steps as the text takes to be seen once, by and large, but no more than `STEPS`.
+    """
+    train, val, test = windows
+    once = -(-len(train.tokens) // (train.length * settings.batch_size))
+    steps = min(STEPS, once)
     model.to(settings.device)
-    sampler = RandomSampler(train, replacement=True, num_samples=STEPS * settings.batch_size, seed=settings.seed)
+    sampler = RandomSampler(train, replacement=True, num_samples=steps * settings.batch_size, seed=settings.seed)
     return Job(
         model=model,
         loss_fn=next_token_loss,
@@ -43,10 +57,7 @@ def build(settings: Settings) -> Job:
         test=plain(test),
         metrics={},
         inputs=no_inputs,
-        notes=(
-            f"{len(text):,} characters to train with, the next {len(held_out):,} held out; {len(vocab)} different; "
-            f"an epoch is {STEPS} steps",
-        ),
+        notes=(*notes, f"an epoch is {steps} steps"),
         vocab=vocab,
     )
 

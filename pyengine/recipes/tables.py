@@ -37,7 +37,7 @@ def build(settings: Settings, task: str | None, embedded: str | None) -> Job:
     parts = _on_device(splits, settings.device)
     sizes = " + ".join(f"{len(part):,}" for part in parts)
     notes = (f"{splits.path.name}: {sizes} rows to train, validate and test with", *splits.notes[:NOTES])
-    read = partial(_read, encoder)
+    read = partial(read_rows, encoder)
     checksum = f"{zlib.crc32(splits.path.read_bytes()):08x}" if settings.data else None
     return job_of(settings, parts, (len(splits.features),), read, splits.classes, splits.target_scale, notes, checksum)
 
@@ -60,7 +60,7 @@ def _on_device(splits: Splits, device: str) -> list[Subset]:
     return [Subset(whole, part.indices) for part in splits]
 
 
-def _read(encoder: TableEncoder, path: Path) -> Array:
+def read_rows(encoder: TableEncoder, path: Path) -> Array:
     """The rows of a table with the columns of the training table; further ones, such as the target, do not matter."""
     try:
         return encoder.encode(read_table(path))
