@@ -58,6 +58,31 @@ def close(got, want, what: str = "") -> None:
 # --- against PyTorch
 
 
+def agrees_with_torch(ours, theirs, x, hx, run, run_theirs) -> None:
+    """Results, and the gradients of input, state and parameters, where the results are weighed as in `weigh`.
+
+    run         the layer on input and state: an output and the end state
+    run_theirs  the same of torch's
+    """
+    torch = pytest.importorskip("torch")
+    assert [n for n, _ in ours.named_parameters()] == [n for n, _ in theirs.named_parameters()]
+    theirs.load_state_dict({n: torch.tensor(p.detach().numpy()) for n, p in ours.state_dict().items()})
+    given, theirs_given = pe.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    theirs_hx = [torch.tensor(h.detach().numpy(), requires_grad=True) for h in flat(hx)]
+    out, end = run(given, hx)
+    want, want_end = run_theirs(theirs_given, tuple(theirs_hx) if isinstance(hx, tuple) else theirs_hx[0])
+    weigh(out, *flat(end)).backward()
+    results = [want, *flat(want_end)]
+    sum((r * torch.tensor(drawn(*r.shape, seed=100 + i))).sum() for i, r in enumerate(results)).backward()
+    for got, expected in zip([out, *flat(end)], results, strict=True):
+        close(got, expected)
+    close(given.grad, theirs_given.grad, "input")
+    for got, expected in zip(flat(hx), theirs_hx, strict=True):
+        close(got.grad, expected.grad, "state")
+    for (name, got), expected in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        close(got.grad, expected.grad, name)
+
+
 @every_kind
 @pytest.mark.parametrize("batch", [1, 5])
 @pytest.mark.parametrize(
@@ -70,24 +95,9 @@ def test_a_layer_agrees_with_torch(kind, batch, options) -> None:
         options = {"num_layers": 3}
     ours = layer(kind, 3, 6, **options)
     theirs = getattr(torch.nn, kind)(3, 6, **options).double()
-    assert [n for n, _ in ours.named_parameters()] == [n for n, _ in theirs.named_parameters()]
-    theirs.load_state_dict({n: torch.tensor(p.detach().numpy()) for n, p in ours.state_dict().items()})
     x = drawn(batch, 4, 3) if options.get("batch_first") else drawn(4, batch, 3)
     hx = state(kind, options.get("num_layers", 1) * (2 if options.get("bidirectional") else 1), batch, 6)
-    theirs_hx = [torch.tensor(h.detach().numpy(), requires_grad=True) for h in flat(hx)]
-    given, theirs_given = pe.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-    out, end = ours(given, hx)
-    want, want_end = theirs(theirs_given, tuple(theirs_hx) if kind == "LSTM" else theirs_hx[0])
-    weigh(out, *flat(end)).backward()
-    results = [want, *flat(want_end)]
-    sum((r * torch.tensor(drawn(*r.shape, seed=100 + i))).sum() for i, r in enumerate(results)).backward()
-    for got, expected in zip([out, *flat(end)], results, strict=True):
-        close(got, expected)
-    close(given.grad, theirs_given.grad, "input")
-    for got, expected in zip(flat(hx), theirs_hx, strict=True):
-        close(got.grad, expected.grad, "state")
-    for (name, got), expected in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-        close(got.grad, expected.grad, name)
+    agrees_with_torch(ours, theirs, x, hx, ours, theirs)
 
 
 @every_kind
@@ -96,28 +106,22 @@ def test_packed_sequences_agree_with_torch(kind, bidirectional) -> None:
     torch = pytest.importorskip("torch")
     ours = layer(kind, 3, 4, num_layers=2, bidirectional=bidirectional)
     theirs = getattr(torch.nn, kind)(3, 4, num_layers=2, bidirectional=bidirectional).double()
-    theirs.load_state_dict({n: torch.tensor(p.detach().numpy()) for n, p in ours.state_dict().items()})
-    x, lengths = drawn(5, 4, 3), [2, 5, 1, 3]
-    given, theirs_given = pe.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-    hx = state(kind, 4 if bidirectional else 2, 4, 4)
-    theirs_hx = [torch.tensor(h.detach().numpy(), requires_grad=True) for h in flat(hx)]
-    packed, end = ours(pack_padded_sequence(given, lengths, enforce_sorted=False), hx)
-    out, counts = pad_packed_sequence(packed)
-    pack = torch.nn.utils.rnn.pack_padded_sequence(theirs_given, lengths, enforce_sorted=False)
-    want_packed, want_end = theirs(pack, tuple(theirs_hx) if kind == "LSTM" else theirs_hx[0])
-    want, _ = torch.nn.utils.rnn.pad_packed_sequence(want_packed)
-    assert counts.tolist() == lengths
-    close(packed.data, want_packed.data)
-    weigh(out, *flat(end)).backward()
-    results = [want, *flat(want_end)]
-    sum((r * torch.tensor(drawn(*r.shape, seed=100 + i))).sum() for i, r in enumerate(results)).backward()
-    for got, expected in zip([out, *flat(end)], results, strict=True):
-        close(got, expected)
-    close(given.grad, theirs_given.grad, "input")
-    for got, expected in zip(flat(hx), theirs_hx, strict=True):
-        close(got.grad, expected.grad, "state")
-    for (name, got), expected in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-        close(got.grad, expected.grad, name)
+    lengths, packs = [2, 5, 1, 3], []
+
+    def run(x, hx):
+        packed, end = ours(pack_padded_sequence(x, lengths, enforce_sorted=False), hx)
+        out, counts = pad_packed_sequence(packed)
+        assert counts.tolist() == lengths
+        packs.append(packed.data)
+        return out, end
+
+    def run_theirs(x, hx):
+        packed, end = theirs(torch.nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False), hx)
+        packs.append(packed.data)
+        return torch.nn.utils.rnn.pad_packed_sequence(packed)[0], end
+
+    agrees_with_torch(ours, theirs, drawn(5, 4, 3), state(kind, 4 if bidirectional else 2, 4, 4), run, run_theirs)
+    close(*packs)
 
 
 @every_kind
