@@ -69,7 +69,21 @@ class RNNCell(Cell):
         super().__init__("RNN", input_size, hidden_size, bias, nonlinearity, device, dtype)
 
 
-class LSTMCell(Cell):
+class GatedCell(Cell):
+    """A cell whose gates settle its nonlinearity: LSTMCell and GRUCell, each by its `mode`."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: "str | Device | None" = None,
+        dtype: Any = dtypes.float32,
+    ) -> None:
+        super().__init__(self.mode, input_size, hidden_size, bias, "tanh", device, dtype)
+
+
+class LSTMCell(GatedCell):
     """One step of an `LSTM`.
 
     >>> import pyengine as pe
@@ -78,18 +92,10 @@ class LSTMCell(Cell):
     ((2, 8), (2, 8))
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        device: "str | Device | None" = None,
-        dtype: Any = dtypes.float32,
-    ) -> None:
-        super().__init__("LSTM", input_size, hidden_size, bias, "tanh", device, dtype)
+    mode = "LSTM"
 
 
-class GRUCell(Cell):
+class GRUCell(GatedCell):
     """One step of a `GRU`.
 
     >>> import pyengine as pe
@@ -97,12 +103,4 @@ class GRUCell(Cell):
     (2, 8)
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        device: "str | Device | None" = None,
-        dtype: Any = dtypes.float32,
-    ) -> None:
-        super().__init__("GRU", input_size, hidden_size, bias, "tanh", device, dtype)
+    mode = "GRU"
