@@ -5,9 +5,13 @@
 // make or check the outputs, run the kernel, without the GIL where the work is worth it.
 #include <pybind11/pybind11.h>
 
+#include <memory>
+#include <optional>
+#include <string>
 #include <tuple>
 #include <utility>
 
+#include "bindings/faults.h"
 #include "bindings/outputs.h"
 #include "bindings/slots.h"
 #include "core/core_api.h"
@@ -68,7 +72,22 @@ class Call<Kernel<kKernel, kOutputs>> {
 
   void run() {
     const CallScope scope(elements());
-    run(std::make_index_sequence<R::kInputs>{}, std::make_index_sequence<R::kOutputs>{});
+    run_kernel();
+  }
+
+  // Lets go of Python's objects: whoever keeps the call keeps the arrays.
+  void release() {
+    std::apply([](auto&... slot) { (slot.release(), ...); }, inputs_);
+  }
+
+  void run_kernel() { run(std::make_index_sequence<R::kInputs>{}, std::make_index_sequence<R::kOutputs>{}); }
+
+  // visit(view, access) for every array, arguments first.
+  template <class Visit>
+  void visit(Visit&& visit) {
+    std::apply([&](auto&... slot) { (slot.visit(visit), ...); }, inputs_);
+    for (Output& out : outputs_)
+      if (!out.absent) visit(out.view, Access::write);
   }
 
   PyObject* result() {
@@ -113,18 +132,15 @@ class Call<Kernel<kKernel, kOutputs>> {
   template <class Role>
   static Role output(Output& out) {
     if constexpr (std::is_same_v<Role, OptOut>) {
-      return out.object == Py_None ? nullptr : &out.view;
+      return out.absent ? nullptr : &out.view;
     } else {
       return out.view;
     }
   }
 
-  int64_t elements() const {
+  int64_t elements() {
     int64_t total = 0;
-    auto count = [&](const Array& a) { total += a.size(); };
-    std::apply([&](const auto&... slot) { (slot.visit(count), ...); }, inputs_);
-    for (const Output& out : outputs_)
-      if (out.object != Py_None) total += out.view.size();
+    visit([&](const Array& a, Access) { total += a.size(); });
     return total;
   }
 
@@ -138,8 +154,8 @@ class Call<Kernel<kKernel, kOutputs>> {
   void check_overlap(const Output& out, bool elementwise, std::index_sequence<I...>) {
     (
         [&] {
-          std::get<I>(inputs_).visit([&](const Array& input) {
-            if (out.object == Py_None || (elementwise && same_view(input, out.view))) return;
+          std::get<I>(inputs_).visit([&](const Array& input, Access) {
+            if (out.absent || (elementwise && same_view(input, out.view))) return;
             if (share_memory(input, out.view))
               throw ShapeError("out shares memory with an input; give it memory of its own");
           });
@@ -158,24 +174,31 @@ class Call<Kernel<kKernel, kOutputs>> {
   std::array<Output, R::kOutputs> outputs_;
 };
 
-// Sets the Python exception for the C++ exception in flight.
-PyObject* translate(const std::string& kernel) {
+// The C++ exception in flight; nothing where it stands for a Python exception that is set.
+std::optional<Fault> fault_in_flight(const std::string& kernel) {
+  using enum Fault::Kind;
   try {
     throw;
   } catch (const PythonError&) {
+    return std::nullopt;
   } catch (const ArgumentError& error) {
-    PyErr_SetString(PyExc_TypeError, (kernel + ": " + error.text).c_str());
+    return Fault{type, kernel + ": " + error.text};
   } catch (const DTypeError& error) {
-    PyErr_SetString(PyExc_TypeError, (kernel + ": " + error.what()).c_str());
+    return Fault{type, kernel + ": " + error.what()};
   } catch (const IndexError& error) {
-    PyErr_SetString(PyExc_IndexError, (kernel + ": " + error.what()).c_str());
+    return Fault{index, kernel + ": " + error.what()};
   } catch (const ShapeError& error) {
-    PyErr_SetString(PyExc_ValueError, (kernel + ": " + error.what()).c_str());
+    return Fault{value, kernel + ": " + error.what()};
   } catch (const std::bad_alloc& error) {
-    PyErr_SetString(PyExc_MemoryError, (kernel + ": " + error.what()).c_str());
+    return Fault{memory, kernel + ": " + error.what()};
   } catch (const std::exception& error) {
-    PyErr_SetString(PyExc_RuntimeError, (kernel + ": " + error.what()).c_str());
+    return Fault{runtime, kernel + ": " + error.what()};
   }
+}
+
+// Sets the Python exception for the C++ exception in flight.
+PyObject* translate(const std::string& kernel) {
+  if (const std::optional<Fault> fault = fault_in_flight(kernel)) set_error(*fault);
   return nullptr;
 }
 
@@ -207,25 +230,49 @@ void synchronize_device() {
 constexpr bool no_earlier_faults() { return true; }
 #endif
 
-// One Python function for each kernel. Lives as long as the process, as extension modules do.
+template <class K>
+struct Kept final : KeptCall {
+  explicit Kept(const std::string& kernel) : kernel_(kernel) {}
+
+  std::optional<Fault> run() noexcept override {
+    try {
+      const KeptScope scope;
+      call.run_kernel();
+      return std::nullopt;
+    } catch (...) {
+      std::optional<Fault> fault = fault_in_flight(kernel_);
+      if (!fault) fault = Fault{Fault::Kind::runtime, kernel_ + ": a Python exception"};  // which is set already
+      return fault;
+    }
+  }
+
+  void visit(See see, void* context) override {
+    call.visit([&](Array& view, Access access) { see(context, view, access); });
+  }
+
+  bool needs_python() const override { return kKeptNeedsPython; }
+
+  Call<K> call;
+
+ private:
+  const std::string& kernel_;  // the signature's, which lives as long as the process
+};
+
+void forget_kept(PyObject* capsule) { delete static_cast<KeptCall*>(PyCapsule_GetPointer(capsule, kKeptCallCapsule)); }
+
+// Two Python functions for each kernel: one calls it, one also keeps the call. They live as long as the process, as
+// extension modules do.
 template <class K>
 struct Function {
   static inline const Signature* signature;
-  static inline PyMethodDef method;
+  static inline PyMethodDef method, keep_method;
   static inline bool elementwise;
 
   static PyObject* call(PyObject*, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
     if (!no_earlier_faults()) return nullptr;
     try {
-      PyObject* objects[kMaxParameters];
-      signature->bind(args, positional, keywords, objects);
       Call<K> call;
-      call.parse(*signature, objects);
-      if constexpr (Call<K>::kHasOutputs) {
-        call.prepare(objects[Call<K>::kInputs], elementwise);
-      } else {
-        call.check();
-      }
+      make_ready(call, args, positional, keywords);
       call.run();
       return call.result();
     } catch (...) {
@@ -233,15 +280,53 @@ struct Function {
     }
   }
 
-  static void add_to(pybind11::module_& module, const K& kernel) {
+  // Runs the kernel as `call` does and returns (its result, the call to be run again as a capsule).
+  static PyObject* keep(PyObject*, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
+    if (!no_earlier_faults()) return nullptr;
+    try {
+      auto kept = std::make_unique<Kept<K>>(signature->name());
+      make_ready(kept->call, args, positional, keywords);
+      kept->call.run();
+      PyObject* result = kept->call.result();
+      kept->call.release();
+      PyObject* capsule = PyCapsule_New(static_cast<KeptCall*>(kept.get()), kKeptCallCapsule, forget_kept);
+      if (!capsule) throw PythonError{};
+      kept.release();
+      return Py_BuildValue("(NN)", result, capsule);
+    } catch (...) {
+      return translate(signature->name());
+    }
+  }
+
+  static void add_to(pybind11::module_& module, pybind11::dict& keepers, const K& kernel) {
     signature = new Signature(kernel.name, kernel.signature, Call<K>::kHasOutputs);
     elementwise = kernel.elementwise;
-    method = {kernel.name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call)),
-              METH_FASTCALL | METH_KEYWORDS, signature->documentation()};
+    method = {kernel.name, as_method(call), METH_FASTCALL | METH_KEYWORDS, signature->documentation()};
+    keep_method = {kernel.name, as_method(keep), METH_FASTCALL | METH_KEYWORDS, signature->documentation()};
     auto name = module.attr("__name__");
-    auto function = pybind11::reinterpret_steal<pybind11::object>(PyCFunction_NewEx(&method, module.ptr(), name.ptr()));
-    if (!function) throw pybind11::error_already_set();
-    module.attr(kernel.name) = function;
+    const auto function = [&](PyMethodDef& made) {
+      auto out = pybind11::reinterpret_steal<pybind11::object>(PyCFunction_NewEx(&made, module.ptr(), name.ptr()));
+      if (!out) throw pybind11::error_already_set();
+      return out;
+    };
+    module.attr(kernel.name) = function(method);
+    keepers[kernel.name] = function(keep_method);
+  }
+
+ private:
+  static void make_ready(Call<K>& call, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
+    PyObject* objects[kMaxParameters];
+    signature->bind(args, positional, keywords, objects);
+    call.parse(*signature, objects);
+    if constexpr (Call<K>::kHasOutputs) {
+      call.prepare(objects[Call<K>::kInputs], elementwise);
+    } else {
+      call.check();
+    }
+  }
+
+  static PyCFunction as_method(PyObject* (*function)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*)) {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
   }
 };
 
@@ -278,5 +363,8 @@ PYBIND11_MODULE(kernels, module) {
   module.def("_synchronize", &synchronize_device);
   module.def("_raise_faults", &raise_faults);
 #endif
-  pe::for_each_kernel([&](const auto& kernel) { Function<std::decay_t<decltype(kernel)>>::add_to(module, kernel); });
+  pybind11::dict keepers;
+  pe::for_each_kernel(
+      [&](const auto& kernel) { Function<std::decay_t<decltype(kernel)>>::add_to(module, keepers, kernel); });
+  module.attr("_keepers") = keepers;
 }

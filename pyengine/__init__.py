@@ -74,6 +74,7 @@ from .tensor import Tensor, is_tensor
 
 if TYPE_CHECKING:
     from . import cuda, cudasim, data, models, nn, optim, train
+    from .capturing import CaptureError, capture
     from .data import DataLoader, load_and_split_dataset
     from .dtypes import bfloat16
     from .models import TransformerClassifier
@@ -86,22 +87,24 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Adam", "CrossEntropyLoss", "DataLoader", "Function", "Generator", "Tensor", "TransformerClassifier", "arange",
-    "as_tensor", "autograd", "backend", "bernoulli", "bfloat16", "bool", "checkpoint", "cuda", "cudasim", "data",
-    "detect_anomaly", "device", "double", "einsum", "empty", "empty_cache", "empty_like", "enable_grad", "evaluate",
-    "eye", "float", "float16", "float32", "float64", "from_dlpack", "from_numpy", "full", "full_like",
-    "get_num_threads", "grad", "gradcheck", "half", "inf", "int", "int32", "int64", "is_grad_enabled", "is_tensor",
-    "linspace", "load", "load_and_split_dataset", "long", "manual_seed", "memory_stats", "models", "multinomial", "nan",
-    "nn", "no_grad", "normal", "ones", "ones_like", "optim", "pi", "profile", "rand", "rand_like", "randint", "randn",
-    "randn_like", "randperm", "record", "save", "set_grad_enabled", "set_num_threads", "tensor", "train",
-    "tril_indices", "triu_indices", "uint8", "uniform", "zeros", "zeros_like",
+    "Adam", "CaptureError", "CrossEntropyLoss", "DataLoader", "Function", "Generator", "Tensor",
+    "TransformerClassifier", "arange", "as_tensor", "autograd", "backend", "bernoulli", "bfloat16", "bool",
+    "capture", "checkpoint", "cuda", "cudasim", "data", "detect_anomaly", "device", "double", "einsum", "empty",
+    "empty_cache", "empty_like", "enable_grad", "evaluate", "eye", "float", "float16", "float32", "float64",
+    "from_dlpack", "from_numpy", "full", "full_like", "get_num_threads", "grad", "gradcheck", "half", "inf", "int",
+    "int32", "int64", "is_grad_enabled", "is_tensor", "linspace", "load", "load_and_split_dataset", "long",
+    "manual_seed", "memory_stats", "models", "multinomial", "nan", "nn", "no_grad", "normal", "ones", "ones_like",
+    "optim", "pi", "profile", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "record", "save",
+    "set_grad_enabled", "set_num_threads", "tensor", "train", "tril_indices", "triu_indices", "uint8", "uniform",
+    "zeros", "zeros_like",
     *_functions,
 ]  # fmt: skip
 
 # By name, the module that holds or is it: all of these take as long to import as the rest.
 _ON_FIRST_USE = {
-    "bfloat16": "dtypes", "cuda": "cuda", "cudasim": "cudasim", "data": "data", "load": "saving", "models": "models",
-    "nn": "nn", "optim": "optim", "profile": "profiler", "save": "saving", "train": "train",
+    "CaptureError": "capturing", "bfloat16": "dtypes", "capture": "capturing", "cuda": "cuda", "cudasim": "cudasim",
+    "data": "data", "load": "saving", "models": "models", "nn": "nn", "optim": "optim", "profile": "profiler",
+    "save": "saving", "train": "train",
     # what a first program needs, in one line
     "Adam": "optim", "CrossEntropyLoss": "nn", "DataLoader": "data", "TransformerClassifier": "models",
     "evaluate": "train", "load_and_split_dataset": "data",

@@ -37,12 +37,13 @@ class Device:
     """A place to compute, by name: "cpu" (native kernels), "numpy" (the reference), "cuda" (a GPU) or "cudasim" (the
     GPU's kernels on the CPU); and the memory that its arrays lie in."""
 
-    __slots__ = ("kernels", "memory", "name")
+    __slots__ = ("kernels", "memory", "module", "name")
 
-    def __init__(self, name: str, kernels: Kernels, memory: HostMemory = HOST) -> None:
+    def __init__(self, name: str, kernels: Kernels, memory: HostMemory = HOST, module: str | None = None) -> None:
         self.name = name
         self.kernels = kernels
         self.memory = memory
+        self.module = module  # the native module of the kernels, such as "cpu_v3"; the device "numpy" has none
 
     @property
     def type(self) -> str:
@@ -186,6 +187,15 @@ def native_kernels(module_name: str) -> dict[str, Any]:
     return {name: getattr(module, name) for name in KERNEL_NAMES}
 
 
+def keeping_kernels(device: Device, wrap: Callable[[str, Callable[..., Any]], Callable[..., Any]]) -> Kernels:
+    """The namespace of a native device in which each kernel is `wrap(name, keeper)`.
+
+    keeper(…) runs the kernel and returns (its result, the parsed call to be run again): see csrc/core/kept_call.h.
+    """
+    keepers = importlib.import_module(f"pyengine.{device.module}")._keepers
+    return _namespace({name: wrap(name, keepers[name]) for name in KERNEL_NAMES}, device.memory)
+
+
 def cpu_module() -> str:
     """The name of the native module that the device "cpu" uses."""
     level = isa_level()
@@ -193,7 +203,8 @@ def cpu_module() -> str:
 
 
 def _load_cpu() -> Device:
-    return Device("cpu", _namespace(native_kernels(cpu_module())))
+    module = cpu_module()
+    return Device("cpu", _namespace(native_kernels(module)), module=module)
 
 
 def _load_numpy() -> Device:
@@ -203,14 +214,14 @@ def _load_numpy() -> Device:
 
 
 def _load_cudasim() -> Device:
-    return Device("cudasim", _namespace(native_kernels("_cudasim")))
+    return Device("cudasim", _namespace(native_kernels("_cudasim")), module="_cudasim")
 
 
 def _load_cuda() -> Device:
     from .gpu_memory import memory
 
     place = memory()  # first: says in the user's words what is missing
-    return Device("cuda", _namespace(native_kernels("_cuda"), place), place)
+    return Device("cuda", _namespace(native_kernels("_cuda"), place), place, module="_cuda")
 
 
 class Devices(Mapping[str, Device]):

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
-from .backend import Device
+from . import dtypes, tape
+from .backend import Array, Device, cpu
 from .backend import device as find_device
 from .creation import arange, checked_lengths
 from .ops.op import size as product
@@ -30,6 +30,8 @@ class Generator:
         if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
             raise ValueError(f"manual_seed: a seed is an int from 0 to 2**63 - 1, not {seed!r}")
         self.state = np.array([seed, 0], np.int64)
+        if tape.recorder is not None:
+            tape.recorder.renewed(self.state, lambda: self.manual_seed(seed))
         return self
 
     @property
@@ -37,8 +39,18 @@ class Generator:
         """The seed that the stream started from."""
         return int(self.state[0])
 
-    def take(self, count: int) -> np.ndarray[Any, Any]:
-        """A snapshot of the state for `count` words, which the stream then steps over."""
+    def take(self, count: int, place: Device = cpu) -> Array:
+        """A snapshot of the state for `count` words, which the stream then steps over; where `place` can read it."""
+        snapshot = place.memory.at(self._step_over(count))
+        if tape.recorder is not None:
+
+            def renew() -> None:
+                snapshot[:] = place.memory.at(self._step_over(count))
+
+            tape.recorder.renewed(snapshot, renew)
+        return snapshot
+
+    def _step_over(self, count: int) -> Array:
         snapshot = self.state.copy()
         self.state[1] += count
         return snapshot
@@ -134,7 +146,7 @@ def _prepare(
 
 def _words(name: str, place: Device, generator: Generator | None, count: int) -> np.ndarray[Any, Any]:
     """The state for that many words, where the kernels of `place` can read it."""
-    return place.memory.at(_known(name, generator).take(count))
+    return _known(name, generator).take(count, place)
 
 
 def _known(name: str, generator: Generator | None) -> Generator:

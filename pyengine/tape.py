@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from heapq import heappop, heappush
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -95,6 +95,34 @@ class OutputNode(Node):
     outputs: int
 
 
+class StepRecorder(Protocol):
+    """What a captured step tells of itself, so that it can be replayed without running Python again."""
+
+    def renewed(self, array: Array, renew: Callable[[], Any]) -> None:
+        """`array` holds what the host knows; before each replay `renew()` writes the value of then into it."""
+
+    def reads(self, what: str) -> None:
+        """The host looks at data of a tensor, by `what`: a replay could not."""
+
+    def grad_read(self, leaf: Value) -> None:
+        """The step depends on what the leaf's gradient is."""
+
+    def grad_dropped(self, leaf: Value) -> None:
+        """The leaf's gradient was set to None, whatever it was."""
+
+    def written(self, tensor: Value) -> None:
+        """The tensor's memory was written in place."""
+
+    def module(self, module: Any) -> None:
+        """A module was called: its attributes and mode must be the same in a replay."""
+
+    def uses(self, tensors: Sequence[Value]) -> None:
+        """The step works on the memory that these tensors have now."""
+
+    def same(self, what: str, look: Callable[[], Sequence[Any]]) -> None:
+        """The step depends on the objects that `look()` gives: a replay needs the very same."""
+
+
 class _State(threading.local):
     grad_enabled = True
     deliver: "Callable[[Value, Any, bool], None] | None" = None  # of the backward pass that is running
@@ -111,6 +139,9 @@ NO_ATTRS: dict[str, Any] = {}
 
 # Wraps a device's kernels while a recorder or profiler watches; None, the usual case, costs one test.
 observer: Callable[[Device], Kernels] | None = None
+
+# Learns what a step does besides calling kernels, while it is captured (capturing/); None costs one test.
+recorder: "StepRecorder | None" = None
 
 # Sees each node and the array or arrays that it made, under detect_anomaly; None costs one test.
 tracer: Callable[[Node, Any], None] | None = None
@@ -298,6 +329,16 @@ def mark_written(tensor: Any) -> None:
     if tensor.node is not None:
         tensor.node.version = tensor.version
     tensor.version.time = last_write
+    if recorder is not None:
+        recorder.written(tensor)
+
+
+def mark_all_written(tensors: Sequence[Any]) -> None:
+    """Note that the memory behind these tensors was written in place, all at once; each was written before."""
+    global last_write
+    last_write = next(clock)
+    for tensor in tensors:
+        tensor.version.time = last_write
 
 
 def _check_unwritten(node: Node) -> None:

@@ -79,7 +79,7 @@ class Tensor(
         self, data: Any, dtype: Any = None, device: "str | Device | None" = None, requires_grad: bool = False
     ) -> None:
         if isinstance(data, Tensor):
-            data = data.device.memory.get(data.data)
+            data = data._on_host("pe.Tensor")
         if dtype is not None:
             found = dtypes.check(dtype)
         elif isinstance(data, np.ndarray | np.generic) or is_gpu_array(data):
@@ -143,7 +143,7 @@ class Tensor(
         return format(self.item(), spec)
 
     def __repr__(self) -> str:
-        shown, digits = self.device.memory.get(self.data), np.get_printoptions()["precision"]
+        shown, digits = self._on_host("printing"), np.get_printoptions()["precision"]
         if is_bfloat16(self.dtype):  # 4 digits tell its numbers apart
             shown, digits = shown.astype(np.float32), min(digits, 4)
         body = np.array2string(shown, precision=digits, separator=", ", prefix="tensor(")
@@ -158,6 +158,12 @@ class Tensor(
 
     # --- leaving the graph
 
+    def _on_host(self, why: str) -> Array:
+        """The data as NumPy's, for the host to look at."""
+        if tape.recorder is not None:
+            tape.recorder.reads(why)
+        return self.device.memory.get(self.data)
+
     def numpy(self) -> Array:
         """The data as a NumPy array, sharing its memory; of a GPU a copy. RuntimeError where gradients would be lost.
 
@@ -169,7 +175,7 @@ class Tensor(
         """
         if self.requires_grad:
             raise RuntimeError("numpy(): this tensor is tracked for gradients; use x.detach().numpy()")
-        return self.device.memory.get(self.data)
+        return self._on_host("numpy()")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
@@ -206,7 +212,7 @@ class Tensor(
         """
         if self.data.size != 1:
             raise ValueError(f"item(): only a tensor of one element is a number; this one has shape {self.shape}")
-        return self.device.memory.get(self.data).item()
+        return self._on_host("item()").item()
 
     def __float__(self) -> float:
         return float(self.item())
@@ -349,7 +355,7 @@ class Tensor(
             return self
         if self.node is not None:
             raise RuntimeError(f"to({device}): gradients do not flow between devices; move the leaves, or x.detach()")
-        return Tensor(self.device.memory.get(self.data), self.dtype, device, self.requires_grad)
+        return Tensor(self._on_host(f"to({device})"), self.dtype, device, self.requires_grad)
 
     # --- gradients
 
@@ -490,6 +496,8 @@ def upstream(root: Tensor, gradient: Tensor | None) -> Tensor:
 
 def _accumulate_array(leaf: Any, grad: Array, shared: bool) -> None:
     k = kernels_of(leaf.device)
+    if tape.recorder is not None:
+        tape.recorder.grad_read(leaf)
     if leaf.grad is not None:
         k.add(leaf.grad.data, grad, out=leaf.grad.data)
         mark_written(leaf.grad)
@@ -500,6 +508,8 @@ def _accumulate_array(leaf: Any, grad: Array, shared: bool) -> None:
 
 
 def _accumulate_tensor(leaf: Any, grad: Tensor, shared: bool) -> None:
+    if tape.recorder is not None:
+        tape.recorder.grad_read(leaf)
     leaf.grad = grad if leaf.grad is None else leaf.grad + grad
 
 

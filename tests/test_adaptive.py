@@ -139,7 +139,7 @@ def test_the_momentum_of_rmsprop_may_change_between_steps_and_keeps_its_array():
         follow(optimizer, [p], [[2.0]])
         buffer = momentum * buffer + 1.0  # with alpha = 0, a gradient divided by its own size
         want -= buffer
-        seen.append([array for (_, name, *_), array in optimizer._scalars.items() if name == "momentum"])
+        seen.append([scalar.array for (_, name, *_), scalar in optimizer._scalars.items() if name == "momentum"])
     assert p.item() == want
     assert [array.tolist() for array in seen[-1]] == [[0.25]]
     assert all(a is b for found in seen for a, b in zip(found, seen[0], strict=True))

@@ -146,7 +146,7 @@ def test_momentum_may_change_between_steps_and_keeps_its_array():
         optimizer.step()
         buffer = momentum * buffer + 1.0
         want -= buffer
-        seen.append([array for (_, name, *_), array in optimizer._scalars.items() if name == "momentum"])
+        seen.append([scalar.array for (_, name, *_), scalar in optimizer._scalars.items() if name == "momentum"])
     assert p.item() == want
     assert [array.tolist() for array in seen[-1]] == [[0.25]]
     assert all(a is b for found in seen for a, b in zip(found, seen[0], strict=True))

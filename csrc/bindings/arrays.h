@@ -3,6 +3,8 @@
 //   is_writeable(object)
 //   new_array(spec, data)      a row-major, uninitialised array and where its elements lie; nullptr with a Python error
 //   CallScope                  what surrounds the kernel of a call
+//   KeptScope                  what surrounds a kept call (core/kept_call.h), and kKeptNeedsPython: whether that is
+//   Python's
 #pragma once
 
 #ifdef PE_CUPY
@@ -33,6 +35,12 @@ class CallScope {
  private:
   PyThreadState* state_;
 };
+
+// A Plan gives the interpreter's lock away once for all of its calls.
+struct KeptScope {
+  KeptScope() {}
+};
+inline constexpr bool kKeptNeedsPython = false;
 
 }  // namespace pe::bindings
 #endif

@@ -121,4 +121,9 @@ class CallScope {
   CallScope& operator=(const CallScope&) = delete;
 };
 
+struct KeptScope : CallScope {
+  KeptScope() : CallScope(0) {}
+};
+inline constexpr bool kKeptNeedsPython = true;
+
 }  // namespace pe::bindings

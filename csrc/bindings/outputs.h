@@ -12,7 +12,8 @@ namespace pe::bindings {
 
 struct Output {
   Array view;
-  PyObject* object = nullptr;  // owned; nullptr until made, Py_None where absent
+  PyObject* object = nullptr;  // owned; nullptr until made and once taken, Py_None where absent
+  bool absent = false;         // an optional result that this call does not make
 
   Output() = default;
   Output(const Output&) = delete;
@@ -26,7 +27,8 @@ struct Output {
   }
 
   void make(const Spec& spec) {
-    if (spec.absent) {
+    absent = spec.absent;
+    if (absent) {
       object = Py_NewRef(Py_None);
       return;
     }
@@ -43,7 +45,8 @@ struct Output {
   }
 
   void accept(PyObject* given, const Spec& spec) {
-    if (spec.absent) {
+    absent = spec.absent;
+    if (absent) {
       object = Py_NewRef(Py_None);
       return;
     }

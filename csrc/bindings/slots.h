@@ -8,6 +8,7 @@
 
 #include "bindings/arrays.h"
 #include "bindings/signature.h"
+#include "core/kept_call.h"
 
 namespace pe::bindings {
 
@@ -20,9 +21,10 @@ struct Slot<In> {
 
   const char* parse(PyObject* object) { return view_array(object, view); }
   In value() const { return view; }
+  void release() {}
   template <class Visit>
-  void visit(Visit&& visit) const {
-    visit(view);
+  void visit(Visit&& visit) {
+    visit(view, Access::read);
   }
 };
 
@@ -36,9 +38,10 @@ struct Slot<OptIn> {
     return present ? view_array(object, view) : nullptr;
   }
   OptIn value() const { return present ? &view : nullptr; }
+  void release() {}
   template <class Visit>
-  void visit(Visit&& visit) const {
-    if (present) visit(view);
+  void visit(Visit&& visit) {
+    if (present) visit(view, Access::read);
   }
 };
 
@@ -49,10 +52,8 @@ class ListSlot {
   ListSlot& operator=(const ListSlot&) = delete;
   ~ListSlot() { Py_XDECREF(tuple_); }
 
-  template <class Visit>
-  void visit(Visit&& visit) const {
-    for (const Array& view : views_) visit(view);
-  }
+  // For a kept call, whose arrays are kept alive otherwise.
+  void release() { Py_CLEAR(tuple_); }
 
  protected:
   const char* parse(PyObject* object, bool writeable) {
@@ -78,12 +79,20 @@ template <>
 struct Slot<InList> : ListSlot {
   const char* parse(PyObject* object) { return ListSlot::parse(object, false); }
   InList value() const { return views_; }
+  template <class Visit>
+  void visit(Visit&& visit) {
+    for (Array& view : views_) visit(view, Access::read);
+  }
 };
 
 template <>
 struct Slot<InOutList> : ListSlot {
   const char* parse(PyObject* object) { return ListSlot::parse(object, true); }
   InOutList value() { return InOutList(views_.data(), views_.size()); }
+  template <class Visit>
+  void visit(Visit&& visit) {
+    for (Array& view : views_) visit(view, Access::update);
+  }
 };
 
 // Roles without memory.
@@ -92,8 +101,9 @@ struct PlainSlot {
   Value stored{};
 
   const Value& value() const { return stored; }
+  void release() {}
   template <class Visit>
-  void visit(Visit&&) const {}
+  void visit(Visit&&) {}
 };
 
 template <>

@@ -10,6 +10,7 @@
 #include "core/array.h"
 #include "core/cpu_info.h"
 #include "core/linked_core.h"
+#include "core/plan_module.h"
 
 namespace py = pybind11;
 
@@ -208,5 +209,6 @@ PYBIND11_MODULE(_core, m) {
   m.def("usable_memory", usable_memory, py::arg("root") = "", kUsableMemory);
   m.def("largest_cache", largest_cache, py::arg("root") = "", kLargestCache);
   m.def("set_stream_limit", change_stream_limit, py::arg("bytes"), kSetStreamLimit);
+  add_plan(m);
   m.attr("api") = py::capsule(&core(), kCoreApiCapsule);
 }

@@ -103,7 +103,7 @@ class ConvertMethods(Mixin):
         >>> pe.tensor([[1, 2], [3, 4]]).tolist()
         [[1, 2], [3, 4]]
         """
-        return self.device.memory.get(self.data).tolist()
+        return self._on_host("tolist()").tolist()
 
     def dim(self) -> Any:
         """The number of axes.

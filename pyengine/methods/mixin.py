@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ..backend import Array
 from ..tape import Value
 
 if TYPE_CHECKING:
@@ -29,5 +30,7 @@ class Mixin(Value):
 
         def minimum(self, other: Any) -> Tensor:
             """The lesser of two elements."""
+
+        def _on_host(self, why: str) -> Array: ...
 
         def _operand(self, other: Any) -> Tensor: ...

@@ -141,8 +141,8 @@ def _state(query: Tensor, sources: int, p: float, generator: Generator | None) -
     """Where in the stream of random numbers the weights' begin."""
     place = query.device
     if p > 0:
-        words = (generator or default_generator).take(math.prod(query.shape[:3]) * sources)
-        return wrap(place.memory.at(words), place)
+        words = (generator or default_generator).take(math.prod(query.shape[:3]) * sources, place)
+        return wrap(words, place)
     if place.name not in _no_draw:
         _no_draw[place.name] = wrap(place.memory.at(np.zeros(2, np.int64)), place)
     return _no_draw[place.name]

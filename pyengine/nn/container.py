@@ -13,7 +13,7 @@ class Chain(Module):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name != "_chain":
+        if name not in ("_chain", "training"):
             self._chain = tuple(self.children())
 
     def __delattr__(self, name: str) -> None:

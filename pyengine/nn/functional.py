@@ -325,8 +325,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, generator: Gen
         raise ValueError(f"dropout: p is the probability to be dropped, from 0 to 1, not {p}")
     if not training or p == 0:
         return input
-    words = (generator or default_generator).take(input.numel())
-    return apply(DROPOUT, (input, wrap(input.device.memory.at(words), input.device)), {"p": float(p)})
+    words = (generator or default_generator).take(input.numel(), input.device)
+    return apply(DROPOUT, (input, wrap(words, input.device)), {"p": float(p)})
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None) -> Tensor:

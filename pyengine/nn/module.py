@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, tape
 from ..backend import Array
 from ..tensor import Tensor
 from .hooks import Hooks, RemovableHandle
@@ -47,7 +47,7 @@ class Module:
     _hooks: Hooks | None = None
 
     def __init__(self) -> None:
-        pass
+        self.training = True
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What calling the module computes; defined by each subclass."""
@@ -55,6 +55,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """`forward(*args, **kwargs)`, with the hooks around it where there are any."""
+        if tape.recorder is not None:
+            tape.recorder.module(self)
         if self._hooks is None:
             return self.forward(*args, **kwargs)
         return self._hooks.call(self, args, kwargs)

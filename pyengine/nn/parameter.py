@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, tape
 from ..backend import Array, Device
 from ..backend import device as find_device
 from ..tape import grad_mode, kernels_of, mark_written, share_version
@@ -42,6 +42,8 @@ def clear_grad(tensor: Tensor, set_to_none: bool) -> None:
 
     Dropping is the cheaper: the next backward hands over a fresh array from the pool, instead of adding to zeros.
     """
+    if tape.recorder is not None:
+        (tape.recorder.grad_dropped if set_to_none else tape.recorder.grad_read)(tensor)
     if tensor.grad is None:
         return
     if set_to_none:

@@ -1,10 +1,12 @@
 """What all optimizers share: groups of parameters with their settings, and state for each parameter."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from .. import tape
 from ..backend import Array, Device
 from ..nn.parameter import clear_grad, overwrite
 from ..tape import kernels_of, mark_written, wrap
@@ -25,6 +27,25 @@ class Bucket:
         self.params: list[Tensor] = []
         self.arrays: list[Array] = []
         self.grads: list[Array] = []
+
+
+class _Scalar:
+    """A setting of a group as an array where kernels can read it."""
+
+    __slots__ = ("_group", "_memory", "_name", "_value", "array")
+
+    def __init__(self, group: Group, name: str, bucket: Bucket) -> None:
+        count = np.size(group[name])
+        self._group, self._name, self._memory = group, name, bucket.device.memory
+        self._value: Any = None
+        self.array: Array = self._memory.at(np.empty(count, bucket.dtype if count == 1 else np.float64))
+
+    def renew(self) -> None:
+        """Write the setting into the array where it is another than before."""
+        value = self._group[self._name]
+        if value is not self._value or isinstance(value, list):  # whose elements may have changed
+            self.array[:] = self._memory.at(np.asarray(value, self.array.dtype))
+            self._value = value
 
 
 class Optimizer:
@@ -57,7 +78,7 @@ class Optimizer:
         self.defaults = dict(defaults)
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, dict[str, Tensor]] = {}
-        self._scalars: dict[tuple[int, str, Device, np.dtype], Array] = {}
+        self._scalars: dict[tuple[int, str, Device, np.dtype], _Scalar] = {}
         if hasattr(params, "parameters"):
             raise TypeError(f"{self._name}: takes parameters, not a {type(params).__name__}; pass model.parameters()")
         given: list[Any] = [params] if isinstance(params, Tensor) else list(params)
@@ -117,6 +138,8 @@ class Optimizer:
         A parameter without one, such as that of a part of the model that was not used, is passed over.
         """
         result = None if closure is None else closure()
+        if tape.recorder is not None:
+            _tell(tape.recorder, self)
         for group in self.param_groups:
             for bucket in _buckets(group["params"]):
                 self.update(group, bucket)
@@ -135,38 +158,35 @@ class Optimizer:
         difference of a beta from 1 must not be rounded.
         """
         key = (id(group), name, bucket.device, bucket.dtype)
-        array = self._scalars.get(key)
-        if array is None:
-            count = np.size(group[name])
-            dtype = bucket.dtype if count == 1 else np.dtype(np.float64)
-            array = self._scalars[key] = bucket.device.memory.at(np.empty(count, dtype))
-        array[:] = bucket.device.memory.at(np.asarray(group[name], array.dtype))
-        return array
+        scalar = self._scalars.get(key)
+        if scalar is None:
+            scalar = self._scalars[key] = _Scalar(group, name, bucket)
+        scalar.renew()
+        if tape.recorder is not None:
+            tape.recorder.renewed(scalar.array, scalar.renew)
+        return scalar.array
 
     def state_arrays(self, name: str, bucket: Bucket) -> list[Array]:
         """The arrays `name` of the state of the bucket's parameters, zeros where they are new."""
-        arrays = []
-        for p in bucket.params:
-            held = self.state.setdefault(p, {})
-            tensor = held.get(name)
-            if tensor is None:
-                tensor = held[name] = wrap(kernels_of(p.device).full(p.shape, 0.0, p.dtype), p.device)
-            elif tensor.device is not p.device or tensor.data.dtype != bucket.dtype:  # the model was moved or cast
-                tensor = held[name] = tensor.to(p.device, bucket.dtype)
-            arrays.append(tensor.data)
-        return arrays
+        return self._state_arrays(name, bucket, [p.shape for p in bucket.params])
 
     def step_arrays(self, bucket: Bucket) -> list[Array]:
         """The step counts of the bucket's parameters, one element each: how often each was updated."""
+        return self._state_arrays("step", bucket, [()] * len(bucket.params))
+
+    def _state_arrays(self, name: str, bucket: Bucket, shapes: list[tuple[int, ...]]) -> list[Array]:
         arrays = []
-        for p in bucket.params:
+        for p, shape in zip(bucket.params, shapes, strict=True):
             held = self.state.setdefault(p, {})
-            tensor = held.get("step")
-            if tensor is None:
-                tensor = held["step"] = wrap(kernels_of(p.device).full((), 0.0, p.dtype), p.device)
+            tensor = held.get(name)
+            if tensor is None:  # made once, so not by kernels that a recorder sees: it is no part of the step
+                tensor = held[name] = wrap(p.device.kernels.full(shape, 0.0, p.dtype), p.device)
             elif tensor.device is not p.device or tensor.data.dtype != bucket.dtype:  # the model was moved or cast
-                tensor = held["step"] = tensor.to(p.device, bucket.dtype)
+                tensor = held[name] = tensor.to(p.device, bucket.dtype)
             arrays.append(tensor.data)
+        if tape.recorder is not None:
+            params, state = bucket.params, self.state
+            tape.recorder.same(f"the state {name} of {self._name}", lambda: [state[p].get(name) for p in params])
         return arrays
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -245,6 +265,24 @@ class Optimizer:
             settings = ", ".join(f"{name}={value}" for name, value in group.items() if name != "params")
             lines.append(f"{self._name}({settings})  # {count:,} parameters")
         return "\n".join(lines)
+
+
+def _tell(recorder: tape.StepRecorder, optimizer: Optimizer) -> None:
+    """What a step depends on, beside the arrays that `scalar` gives."""
+    what = type(optimizer).__name__
+    recorder.same(f"the groups of {what}", lambda: optimizer.param_groups)
+    for group in optimizer.param_groups:
+        recorder.same(f"a setting of {what}", partial(_fixed_settings, group))
+        recorder.same(f"the parameters of {what}", partial(group.__getitem__, "params"))
+        recorder.uses(group["params"])
+        for p in group["params"]:
+            recorder.grad_read(p)
+
+
+def _fixed_settings(group: Group) -> list[Any]:
+    """What a kernel call of this group has baked in."""
+    fixed = [value for name, value in group.items() if name not in ("params", "lr", "momentum", "betas", "initial_lr")]
+    return [*fixed, bool(group.get("momentum"))]
 
 
 def _buckets(params: list[Tensor]) -> Iterable[Bucket]:

@@ -1,0 +1,41 @@
+// A kernel call whose arguments were parsed already: it runs again and again without Python.
+//
+// The bindings of each kernel module make them, a Plan (core/plan.h) runs them. They meet across shared objects, so
+// errors travel as values: an exception thrown in one need not be known by its type in another.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/array.h"
+
+namespace pe {
+
+// What went wrong in a kernel, and as which Python exception it is raised.
+struct Fault {
+  enum class Kind : uint8_t { type, value, index, memory, runtime };
+  Kind kind = Kind::runtime;
+  std::string text;
+};
+
+// What a call does with an array. An update reads before it writes, as an optimizer's step does.
+enum class Access : uint8_t { read, write, update };
+
+class KeptCall {
+ public:
+  using See = void (*)(void* context, Array& view, Access access);
+
+  KeptCall() = default;
+  KeptCall(const KeptCall&) = delete;
+  KeptCall& operator=(const KeptCall&) = delete;
+  virtual ~KeptCall() = default;
+
+  virtual std::optional<Fault> run() noexcept = 0;
+  virtual void visit(See see, void* context) = 0;  // every array of the call, arguments first
+  virtual bool needs_python() const = 0;           // whether run() must hold the interpreter's lock
+};
+
+inline constexpr const char* kKeptCallCapsule = "pyengine.kept_call.1";
+
+}  // namespace pe

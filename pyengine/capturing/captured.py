@@ -1,0 +1,190 @@
+"""pe.capture: a step of Python turned into a list of native calls."""
+
+import functools
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import tape
+from ..tensor import Tensor
+from .recorder import CaptureError, Recorder
+from .recording import Recording, wrapped
+from .structure import read, replaced, unknown_in
+
+TRIES = 4  # runs in which a step must do the same twice
+
+
+class Captured:
+    """A step that is replayed natively; made by `capture`, which says how it behaves.
+
+    `recordings` holds what was recorded and confirmed, the last used first.
+    """
+
+    def __init__(self, step: Callable[..., Any], fallback: bool, limit: int) -> None:
+        functools.update_wrapper(self, step)
+        self.step = step
+        self.recordings: list[Recording] = []
+        self._fallback = fallback
+        self._limit = limit
+        self._by_call: dict[Any, list[Recording]] = {}
+        self._candidates: dict[Any, tuple[Recording, int]] = {}  # recorded once, and how often that was tried
+        self._eager: str | None = None  # why every call runs in Python from now on
+        self._said = False
+        self._lock = threading.RLock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the step does with these arguments: replayed where a recording fits, else in Python."""
+        if self._eager is not None or _watched():
+            return self.step(*args, **kwargs)
+        try:
+            key, inputs = read(args, kwargs)
+            if tape.no_grad_blocks:
+                key = key, tape.state.grad_enabled
+            known = self._by_call.get(key, ())
+        except TypeError:
+            return self._give_up(_bad_argument((args, kwargs)), args, kwargs)
+        with self._lock:
+            for recording in known:
+                if recording.guards.hold():
+                    return recording.replay(inputs)
+            return self._record(key, args, kwargs, inputs)
+
+    def _give_up(self, error: CaptureError, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run in Python, now and from now on; or raise, unless asked to fall back."""
+        self._refuse(error)
+        return self.step(*args, **kwargs)
+
+    def _refuse(self, error: CaptureError) -> None:
+        if not self._fallback:
+            raise error
+        where = "".join(f", {note}" for note in getattr(error, "__notes__", ()))
+        self._eager = f"{error}{where}"
+        warnings.warn(f"{self._eager}. The step runs in Python from now on", RuntimeWarning, stacklevel=4)
+
+    def _record(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: Sequence[Tensor]) -> Any:
+        """Run the step in Python under a recorder; a recording that does as the one before is confirmed."""
+        if any(tensor.requires_grad for tensor in inputs):
+            return self._give_up(_tracked_input(), args, kwargs)
+        if len(self.recordings) >= self._limit:
+            self._warn_of_limit(key)
+            return self.step(*args, **kwargs)
+        own = [wrapped(t.device.kernels.copy(t.data, t.data.dtype), t) for t in inputs]
+        copies = iter(own)
+        own_args, own_kwargs = replaced((args, kwargs), lambda tensor: next(copies))
+        with Recorder(self._fallback) as recorder:
+            result = self.step(*own_args, **own_kwargs)
+            unknown = unknown_in(result)
+            if unknown is not None:
+                recorder.refuse(
+                    f"the step returns a {type(unknown).__name__}, which a replay could not make anew; return tensors, "
+                    f"alone or in lists, tuples and dicts"
+                )
+        if recorder.failure is not None:
+            self._refuse(recorder.failure)
+            return result
+        recording = Recording(recorder, own, result)
+        del result, own_args, own_kwargs, recorder  # what is left of the step's Python
+        self._confirm(key, recording)
+        return recording.result
+
+    def _confirm(self, key: Any, recording: Recording) -> None:
+        kind = key, recording.guards.pattern()
+        before, tries = self._candidates.pop(kind, (None, 0))
+        if before is None:
+            self._candidates[kind] = recording, 1
+            return
+        changed = before.difference(recording)
+        if not changed:
+            try:
+                recording.settle()
+            except CaptureError as error:
+                self._refuse(error)
+                return
+            self.recordings.insert(0, recording)
+            self._by_call.setdefault(key, []).insert(0, recording)
+        elif tries + 1 < TRIES:
+            self._candidates[kind] = recording, tries + 1
+        else:
+            self._refuse(
+                CaptureError(
+                    f"capture: the step does something else in every call: {changed}. What Python changes between "
+                    f"calls must be an argument, or a tensor that is overwritten"
+                )
+            )
+
+    def _warn_of_limit(self, key: Any) -> None:
+        """Say once that calls run in Python because there are enough recordings, and why another was needed."""
+        if self._said:
+            return
+        self._said = True
+        known = self._by_call.get(key)
+        why = known[0].guards.broken() if known else "the shapes, dtypes or values of its arguments"
+        warnings.warn(
+            f"capture: the step was recorded {self._limit} times, as often as capture(limit=…) allows; calls that fit "
+            f"none of them run in Python. This one differs in {why}",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+
+def capture(step: Callable[..., Any] | None = None, *, fallback: bool = False, limit: int = 8) -> Any:
+    """Make `step` a function whose kernel calls are recorded and then replayed with no Python between them.
+
+    step      takes tensors, and other hashable values, in lists, tuples and dicts too; returns tensors, in these too.
+              It may train: call a model, backward(), an optimizer
+    fallback  where the step cannot be recorded: run it in Python from then on and warn, instead of raising CaptureError
+    limit     how many recordings are kept; each set of shapes, dtypes and other arguments needs one
+
+    The first calls run in Python under a recorder, until two runs in a row have made the same calls; from then on
+    calls are replayed. Inputs are copied in, and results are new tensors, without history: whatever needs a gradient
+    belongs into the step. Gradients of parameters keep their memory from replay to replay. A step is recorded anew
+    when a guard finds something changed: an attribute or the mode of a module, the memory of a parameter, a setting
+    of an optimizer that is no array. Learning rates, momentum, random numbers and step counts are followed.
+    What Python does besides is done while recording only: printing, appending to a list. What it decides by the data
+    of a tensor (item(), a boolean mask) cannot be recorded. CaptureError says what and in which line. TypeError for a
+    step that is no function, ValueError for a limit below 1.
+    A Python value that the step reads from a variable of outside, and that changes only after the recording, goes
+    unnoticed: make it an argument, or a tensor.
+
+    >>> import pyengine as pe
+    >>> from pyengine import nn, optim
+    >>> model = nn.Linear(2, 1)
+    >>> optimizer = optim.SGD(model.parameters(), lr=0.1)
+    >>> @pe.capture
+    ... def step(x, y):
+    ...     optimizer.zero_grad()
+    ...     loss = ((model(x) - y) ** 2).mean()
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     return loss
+    >>> x, y = pe.ones(4, 2), pe.zeros(4, 1)
+    >>> losses = [step(x, y).item() for _ in range(10)]
+    >>> losses[-1] < losses[0], len(step.recordings)
+    (True, 1)
+    """
+    if step is None:
+        return lambda function: capture(function, fallback=fallback, limit=limit)
+    if not callable(step):
+        raise TypeError(f"capture: takes a function, not a {type(step).__name__}")
+    if limit < 1:
+        raise ValueError(f"capture: limit is a number of recordings from 1 on, not {limit}")
+    return Captured(step, fallback, limit)
+
+
+def _watched() -> bool:
+    """Whether something looks at each operation, as a profile or an outer recording: then Python must run."""
+    return bool(tape.observer or tape.recorder or tape.tracer or tape.gradient_check or tape.hooks)
+
+
+def _bad_argument(given: Any) -> CaptureError:
+    found = unknown_in(given)
+    what = f"a {type(found).__name__}" if found is not None else "a value that is not hashable"
+    return CaptureError(f"capture: {what} among the arguments; pass tensors, numbers and strings, or nests of these")
+
+
+def _tracked_input() -> CaptureError:
+    return CaptureError(
+        "capture: an argument requires a gradient, but the step works on copies of its arguments; make it one of the "
+        "variables that the step uses, or pass x.detach()"
+    )

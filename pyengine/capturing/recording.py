@@ -1,0 +1,135 @@
+"""A step as it was recorded once: replayed with other inputs."""
+
+import gc
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import tape
+from .._core import Plan
+from ..backend import Array
+from ..tape import Value, mark_all_written
+from ..tensor import Tensor
+from .arena import Arena
+from .guards import Guards
+from .recorder import CaptureError, Recorder, address
+from .structure import replaced, tensors_in
+from .trace import Trace, View, difference
+
+
+class Recording:
+    """What a recorder noted, ready to be replayed.
+
+    recorder  after the step has run
+    inputs    the tensors that the step was given: copies of the caller's, which replays overwrite
+    result    what the step returned: tensors in lists, tuples and dicts
+
+    `result` is the step's own result, copied; replay() gives later ones.
+    """
+
+    def __init__(self, recorder: Recorder, inputs: Sequence[Tensor], result: Any) -> None:
+        self.plan = Plan([call.kept for call in recorder.calls])
+        self.trace = Trace(recorder, self.plan, [tensor.data for tensor in inputs])
+        self.guards: Guards = recorder.guards
+        self.result = replaced(result, lambda tensor: _copy(tensor, tensor.data))
+        self._inputs = list(inputs)
+        self._renewals = recorder.renewals
+        self._gradients: list[tuple[Value, Any]] = [(leaf, leaf.grad) for leaf in recorder.leaves.values()]
+        made = {address(array) for array in recorder.made}
+        self._written = [tensor for tensor in recorder.changed.values() if address(tensor.data) not in made]
+        self._made = recorder.made
+        self._outputs: list[Array] = [tensor.data for tensor in tensors_in(result)]
+        self.outputs: list[View] = [self.trace.view_of(array) for array in self._outputs]
+        self._shape = replaced(result, lambda tensor: wrapped(_NOTHING, tensor))
+        self.arena: Arena | None = None
+
+    def difference(self, other: "Recording") -> str:
+        """In words, what another run of the step did otherwise; empty where it did the same."""
+        if self.outputs != other.outputs:
+            return "it returned other tensors"
+        if len(self._renewals) != len(other._renewals):
+            return "it drew random numbers, or used settings of an optimizer, another number of times"
+        return difference(self.trace, other.trace)
+
+    def settle(self) -> None:
+        """Move all results into one block of memory, gradients of leaves aside, and let go of their arrays.
+
+        Call it when nothing of the step's own Python is left. On a GPU they stay where they are. CaptureError where
+        something else holds a result: no replay would give it another.
+        """
+        self.trace.forget_arrays()
+        if any(not isinstance(array, np.ndarray) for array in self._made):
+            return
+        dtypes = [array.dtype for array in self._outputs]
+        self._outputs = [a for a, view in zip(self._outputs, self.outputs, strict=True) if view.kind != "made"]
+        kept = iter(self._outputs)
+        made, self._made = self._made, []
+        gradients = {address(leaf.grad.data) for leaf, _ in self._gradients if leaf.grad is not None}
+        held = {i for i, array in enumerate(map(address, made)) if array in gradients}
+        self._check_unheld(made, held)
+        arena = self.arena = Arena(self.trace, self.outputs, made, held)
+        for index in arena.places:
+            self.plan.move(address(made[index]), made[index].nbytes, arena.target(index))
+        self._made = [array for i, array in enumerate(made) if i not in arena.places]
+        self._outputs = [
+            next(kept) if view.kind != "made"
+            else arena.array(view, dtype) if view.number in arena.places
+            else _part(made[view.number], view, dtype)
+            for view, dtype in zip(self.outputs, dtypes, strict=True)
+        ]  # fmt: skip
+
+    def _check_unheld(self, made: list[Array], held: set[int]) -> None:
+        def kept() -> list[int]:
+            count = range(len(made))
+            return [i for i in count if i not in held and sys.getrefcount(made[i]) > 2]  # the list, the call
+
+        if kept():
+            gc.collect()  # it may be garbage
+        for i in kept():
+            call = self.trace.maker(i)
+            raise CaptureError(
+                f"capture: something holds the result of {call.kernel} ({call.line}) when the step is done, but no "
+                f"replay could give it another; return it from the step, and pass it on as an argument"
+            )
+
+    def replay(self, inputs: Sequence[Tensor]) -> Any:
+        """Do what the step does, with these inputs: of the shapes, dtypes and devices of those at the recording."""
+        for _, renew in self._renewals:
+            renew()
+        for own, given in zip(self._inputs, inputs, strict=True):
+            own.device.kernels.copy(given.data, own.data.dtype, out=own.data)
+        try:
+            self.plan.run()
+        except Exception as error:
+            call = getattr(error, "call", None)
+            if call is not None:
+                error.add_note(f"in {self.trace.calls[call].line}, replayed")
+            raise
+        for leaf, gradient in self._gradients:
+            leaf.grad = gradient
+        mark_all_written(self._written)
+        if self._shape.__class__ is Tensor:  # the usual result
+            return _copy(self._shape, self._outputs[0])
+        arrays = iter(self._outputs)
+        return replaced(self._shape, lambda tensor: _copy(tensor, next(arrays)))
+
+
+_NOTHING = np.empty(0, np.float32)
+
+
+def _part(array: Array, view: View, dtype: np.dtype) -> Array:
+    """The array that a view of a result's memory describes."""
+    found: Array = np.ndarray(view.shape, dtype, array, view.offset, view.strides)
+    return found
+
+
+def wrapped(array: Array, like: Tensor) -> Tensor:
+    """A tensor without history on the device of another."""
+    out: Tensor = tape.wrap(array, like.device)
+    return out
+
+
+def _copy(like: Tensor, array: Array) -> Tensor:
+    return wrapped(like.device.kernels.copy(array, array.dtype), like)
