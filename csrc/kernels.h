@@ -38,6 +38,7 @@
 #include "kernels/reduce.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rmsprop.h"
+#include "kernels/rotary_embedding.h"
 #include "kernels/sgd.h"
 #include "kernels/softmax.h"
 #include "kernels/sort.h"
@@ -65,6 +66,7 @@ void for_each_kernel(Visitor&& visit) {
   for_each_layer_norm_kernel(visit);
   for_each_rms_norm_kernel(visit);
   for_each_attention_kernel(visit);
+  for_each_rotary_embedding_kernel(visit);
   for_each_recurrent_kernel(visit);
   for_each_max_pool_kernel(visit);
   for_each_avg_pool_kernel(visit);

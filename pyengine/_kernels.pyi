@@ -29,7 +29,9 @@ from .reference.quotient import *
 from .reference.random import *
 from .reference.recurrent import *
 from .reference.reduce import *
+from .reference.rms_norm import *
 from .reference.rmsprop import *
+from .reference.rotary_embedding import *
 from .reference.sgd import *
 from .reference.softmax import *
 from .reference.sort import *

@@ -113,6 +113,7 @@ KERNEL_NAMES = [
     "rmsprop_step",
     "rnn",
     "rnn_backward",
+    "rotary_embedding",
     "round",
     "rsqrt",
     "scale_all",

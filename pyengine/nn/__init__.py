@@ -48,7 +48,7 @@ from .normalization import LayerNorm, RMSNorm
 from .padding import CircularPad2d, ConstantPad2d, ReflectionPad2d, ReplicationPad2d, ZeroPad2d
 from .parameter import Parameter
 from .pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
-from .positions import SinusoidalPositions
+from .positions import RotaryPositions, SinusoidalPositions
 from .recurrent import GRU, LSTM, RNN
 from .recurrent_cells import GRUCell, LSTMCell, RNNCell
 from .shape import Flatten, Identity, Unflatten
@@ -68,7 +68,7 @@ __all__ = [
     "HuberLoss", "Identity", "InfoNCELoss", "KLDivLoss", "L1Loss", "LSTM", "LSTMCell", "LayerNorm", "LeakyReLU",
     "Linear", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Module", "ModuleDict", "ModuleList",
     "MultiheadAttention", "NLLLoss", "Parameter", "RMSNorm", "RNN", "RNNCell", "ReLU", "ReLU6", "ReflectionPad2d",
-    "ReplicationPad2d", "Sequential", "SiLU", "Sigmoid", "SinusoidalPositions", "SmoothL1Loss", "Softmax", "Softplus",
-    "Tanh", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
-    "TripletMarginLoss", "Unflatten", "Upsample", "ZeroPad2d", "functional", "init", "utils",
+    "ReplicationPad2d", "RotaryPositions", "Sequential", "SiLU", "Sigmoid", "SinusoidalPositions", "SmoothL1Loss",
+    "Softmax", "Softplus", "Tanh", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
+    "TransformerEncoderLayer", "TripletMarginLoss", "Unflatten", "Upsample", "ZeroPad2d", "functional", "init", "utils",
 ]  # fmt: skip

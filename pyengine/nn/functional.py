@@ -43,6 +43,7 @@ from .pooling_functions import (
     max_pool2d,
 )
 from .rms_norm_function import rms_norm
+from .rotary_function import rotary_embedding
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy",
@@ -50,8 +51,8 @@ __all__ = [
     "cross_entropy", "dropout", "dropout2d", "elu", "embedding", "gelu", "hardtanh", "huber_loss", "info_nce_loss",
     "interpolate", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "linear_cross_entropy", "log_softmax",
     "logsigmoid", "max_pool1d", "max_pool2d", "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "relu", "rms_norm",
-    "scaled_dot_product_attention", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "tanh",
-    "triplet_margin_loss",
+    "rotary_embedding", "scaled_dot_product_attention", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus",
+    "tanh", "triplet_margin_loss",
 ]  # fmt: skip
 
 
