@@ -2,13 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
-#include <optional>
 #include <vector>
 
-#include "core/dense.h"
 #include "core/memory.h"
-#include "kernels/copy.h"
+#include "kernels/dense.h"
 
 namespace pe::cpu {
 
@@ -48,53 +45,23 @@ class Steps {
   std::vector<int64_t> offsets_;
 };
 
-// An input in row-major order: where it is, or copied. nullptr for an absent one.
 template <class T>
-class Dense {
- public:
-  explicit Dense(OptIn a) {
-    if (!a) return;
-    data_ = a->as<const T>();
-    if (is_contiguous(*a)) return;
-    copied_.emplace(a->size());
-    Array to = dense_view(*a, copied_->data());
-    copy(*a, a->dtype, to);
-    data_ = copied_->data();
-  }
-  explicit Dense(In a) : Dense(&a) {}
-  operator const T*() const { return data_; }
-
- private:
-  const T* data_ = nullptr;
-  std::optional<Scratch<T>> copied_;
-};
+using Dense = DenseInput<T, Scratch>;
 
 // An output in row-major order, which goes where it belongs at the end of the scope.
 template <class T>
-class DenseOut {
+class DenseOut : public DenseOutput<T, Scratch> {
  public:
-  explicit DenseOut(Out a) : out_(a), data_(a.as<T>()) {
-    if (is_contiguous(a)) return;
-    made_.emplace(a.size());
-    data_ = made_->data();
-  }
-  ~DenseOut() {
-    if (made_) copy(dense_view(out_, data_), out_.dtype, out_);
-  }
+  explicit DenseOut(Out a) : DenseOutput<T, Scratch>(a) {}
+  ~DenseOut() { this->write_back(); }
   DenseOut(const DenseOut&) = delete;
   DenseOut& operator=(const DenseOut&) = delete;
-  operator T*() const { return data_; }
 
   // Zeros from row `first` on.
   void clear_from(int64_t first) {
-    const int64_t columns = out_.shape[1];
-    std::fill(data_ + first * columns, data_ + out_.shape[0] * columns, T{});
+    T* data = *this;
+    std::fill(data + first * this->out().shape[1], data + this->out().size(), T{});
   }
-
- private:
-  Array& out_;
-  T* data_;
-  std::optional<Scratch<T>> made_;
 };
 
 }  // namespace pe::cpu

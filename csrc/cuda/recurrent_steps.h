@@ -1,11 +1,8 @@
 // The steps of packed sequences (kernels/recurrent.h) on a device, and arrays without gaps.
 #pragma once
 
-#include <optional>
-
-#include "core/dense.h"
 #include "cuda/scratch.h"
-#include "kernels/copy.h"
+#include "kernels/dense.h"
 
 namespace pe::cuda {
 
@@ -63,26 +60,8 @@ class DeviceSteps {
   Steps view_;
 };
 
-// An input in row-major order: where it is, or copied. nullptr for an absent one.
 template <class T>
-class Dense {
- public:
-  explicit Dense(OptIn a) {
-    if (!a) return;
-    data_ = a->as<const T>();
-    if (is_contiguous(*a)) return;
-    copied_.emplace(a->size());
-    Array to = dense_view(*a, copied_->data());
-    copy(*a, a->dtype, to);
-    data_ = copied_->data();
-  }
-  explicit Dense(In a) : Dense(&a) {}
-  operator const T*() const { return data_; }
-
- private:
-  const T* data_ = nullptr;
-  std::optional<DeviceScratch<T>> copied_;
-};
+using Dense = DenseInput<T, DeviceScratch>;
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) clear_rest(Steps steps, int64_t elements, int64_t columns, T* data) {
@@ -91,28 +70,17 @@ __global__ void __launch_bounds__(kThreads) clear_rest(Steps steps, int64_t elem
 
 // An output in row-major order, which goes where it belongs by finish().
 template <class T>
-class DenseOut {
+class DenseOut : public DenseOutput<T, DeviceScratch> {
  public:
-  explicit DenseOut(Out a) : out_(a), data_(a.as<T>()) {
-    if (is_contiguous(a)) return;
-    made_.emplace(a.size());
-    data_ = made_->data();
-  }
-  operator T*() const { return data_; }
+  explicit DenseOut(Out a) : DenseOutput<T, DeviceScratch>(a) {}
 
-  void finish() const {
-    if (made_) copy(dense_view(out_, data_), out_.dtype, out_);
-  }
+  void finish() const { this->write_back(); }
   // With zeros in the rows that belong to no step.
   void finish(const Steps& steps) const {
-    enqueue(clear_rest<T>, blocks_for(out_.size(), kThreads), kThreads)(steps, out_.size(), out_.shape[1], data_);
+    const int64_t size = this->out().size(), columns = this->out().shape[1];
+    enqueue(clear_rest<T>, blocks_for(size, kThreads), kThreads)(steps, size, columns, static_cast<T*>(*this));
     finish();
   }
-
- private:
-  Array& out_;
-  T* data_;
-  std::optional<DeviceScratch<T>> made_;
 };
 
 }  // namespace pe::cuda
