@@ -88,7 +88,7 @@ def test_what_it_refuses() -> None:
         model(pe.zeros(1, 2))
     with pytest.raises(ValueError, match=r"ids.unsqueeze\(0\)"):
         model.generate(pe.tensor([1, 2]), 1)
-    with pytest.raises(ValueError, match="generate: needs a prompt of a token or more"):
+    with pytest.raises(ValueError, match="CharRNN: a text has one token or more"):
         model.generate(pe.zeros(1, 0, dtype="int64"), 1)
     with pytest.raises(ValueError, match="temperature from 0 on"):
         model.generate(pe.tensor([[1]]), 1, temperature=-1.0)

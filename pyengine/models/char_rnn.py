@@ -8,6 +8,7 @@ from ..joining import cat, stack
 from ..random import Generator
 from ..tape import located
 from ..tensor import Tensor
+from .ids import check_ids
 from .pick import pick_token
 
 
@@ -41,8 +42,9 @@ class CharRNN(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if not isinstance(vocab_size, int) or vocab_size < 1:
-            raise ValueError(f"CharRNN: vocab_size is a number from 1 on, not {vocab_size!r}")
+        for name, size in (("vocab_size", vocab_size), ("hidden_dim", hidden_dim)):
+            if not isinstance(size, int) or size < 1:
+                raise ValueError(f"CharRNN: {name} is a number from 1 on, not {size!r}")
         self.vocab_size = vocab_size
         self.embedding = nn.Embedding(vocab_size, embedding_dim or hidden_dim)
         self.lstm = nn.LSTM(embedding_dim or hidden_dim, hidden_dim, num_layers, batch_first=True, dropout=dropout)
@@ -51,7 +53,7 @@ class CharRNN(nn.Module):
 
     def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """[n, tokens] and the state before them, None at first, to [n, tokens, vocab_size] and the new state."""
-        _check_ids(ids)
+        check_ids("CharRNN", ids)
         out, state = self.lstm(self.embedding(ids), state)
         return self.head(self.dropout(out)), state
 
@@ -75,12 +77,12 @@ class CharRNN(nn.Module):
         >>> model.generate(pe.tensor([[5, 17, 42]]), 10).shape
         (1, 13)
         """
-        _check_ids(ids)
-        if count < 0 or temperature < 0 or (top_k is not None and top_k < 1) or not ids.shape[1]:
+        check_ids("CharRNN", ids)
+        if count < 0 or temperature < 0 or (top_k is not None and top_k < 1):
             raise located(
                 ValueError(
-                    f"generate: needs a prompt of a token or more, count and temperature from 0 on, top_k from 1 on, "
-                    f"not {ids.shape[1]} tokens, {count}, {temperature} and {top_k}"
+                    f"generate: needs count and temperature from 0 on and top_k from 1 on, not {count}, {temperature} "
+                    f"and {top_k}"
                 )
             )
         training, made = self.training, []
@@ -96,13 +98,3 @@ class CharRNN(nn.Module):
         finally:
             self.train(training)
         return cat([ids, stack(made, 1)], 1) if made else ids
-
-
-def _check_ids(ids: Tensor) -> None:
-    if ids.ndim != 2 or ids.dtype.name != "int64":
-        raise located(
-            ValueError(
-                f"CharRNN: takes token ids, int64 [n, tokens], not {ids.dtype} {list(ids.shape)}; a text alone is "
-                f"ids.unsqueeze(0)"
-            )
-        )

@@ -10,6 +10,7 @@ from ..nn.functional import dropout, gelu
 from ..tape import located
 from ..tensor import Tensor
 from ..tensor_file import BadFileError, read_arrays
+from .ids import check_ids
 from .pretrained import heads_of, weights_file
 
 
@@ -176,8 +177,7 @@ class Encoder(nn.Module):
         token_type_ids  int64 [n, tokens], the part of the text that each token is of; by default 0
         attention_mask  [n, tokens], bools or numbers: False or 0 for tokens that only fill up
         """
-        if ids.ndim != 2 or ids.dtype.name != "int64" or not ids.shape[1]:
-            raise located(ValueError(f"Encoder: takes token ids, int64 [n, tokens], not {ids.dtype} {list(ids.shape)}"))
+        check_ids("Encoder", ids)
         if ids.shape[1] > self.max_position_embeddings:
             raise located(
                 ValueError(

@@ -3,7 +3,7 @@
 from .. import nn
 from ..autograd import no_grad
 from ..joining import cat
-from ..tape import located
+from ..tape import located, require_tensors
 from ..tensor import Tensor
 
 
@@ -21,6 +21,8 @@ class Forecaster(nn.Module):
 
     def __init__(self, hidden: int = 32, num_layers: int = 1) -> None:
         super().__init__()
+        if not isinstance(hidden, int) or hidden < 1:
+            raise ValueError(f"Forecaster: hidden is a number from 1 on, not {hidden!r}")
         self.lstm = nn.LSTM(1, hidden, num_layers, batch_first=True)
         self.head = nn.Linear(hidden, 1)
 
@@ -54,6 +56,7 @@ class Forecaster(nn.Module):
 
 
 def _check(series: Tensor) -> None:
+    require_tensors("Forecaster", series)
     if series.ndim != 2:
         raise located(
             ValueError(

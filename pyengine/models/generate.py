@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ..autograd import no_grad
 from ..joining import cat
 from ..random import Generator
-from ..tape import located
+from ..tape import located, require_tensors
 from ..tensor import Tensor
 from .gpt import GPT, Cache
 from .pick import pick_token
@@ -28,6 +28,9 @@ def stream(
     >>> len(list(stream(model, pe.tensor([[1, 2]]), count=6)))
     6
     """
+    require_tensors("generate", ids)
+    if count < 0:
+        raise located(ValueError(f"generate: count is a number of tokens from 0 on, not {count}"))
     if ids.ndim != 2 or not ids.shape[1]:
         raise located(ValueError(f"generate: needs at least a token to go on from, ids [n, tokens], not {ids.shape}"))
     training, context = model.training, model.n_positions
@@ -64,7 +67,7 @@ def generate(
     temperature, top_k, top_p, generator  how a token is chosen: see `pick_token`
     use_cache  keep keys and values of the tokens so far, so that each new token is read once; the tokens are the same
     Where the text becomes longer than the model's context, it is read on from the last half of the context. ValueError
-    for ids without tokens, and as of `pick_token`.
+    for ids without tokens, a count below 0, and as of `pick_token`.
 
     >>> import pyengine as pe
     >>> model = GPT(vocab_size=5, n_positions=4, n_embd=8, n_layer=1, n_head=2)

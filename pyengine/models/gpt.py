@@ -9,9 +9,10 @@ from ..creation import arange, empty, ones, zeros
 from ..joining import cat
 from ..nn.attention_function import attend
 from ..nn.functional import cross_entropy, dropout, gelu, linear
-from ..tape import located
+from ..tape import located, require_tensors
 from ..tensor import Tensor
 from ..tensor_file import BadFileError, read_arrays
+from .ids import check_ids
 from .pretrained import heads_of, weights_file
 
 Cache = list[tuple[Tensor, Tensor]]  # of each layer the keys and values of the tokens so far, (batch, heads, T, d)
@@ -152,6 +153,8 @@ class GPT(nn.Module):
                 f"GPT: n_embd is divided among the heads, so it must be a multiple of n_head; {n_embd} is "
                 f"none of {n_head}"
             )
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"GPT: dropout is a probability, from 0 to 1, not {dropout}")
         self.n_positions = n_positions
         self.dropout = dropout
         self.wte = nn.Embedding(vocab_size, n_embd)
@@ -171,8 +174,7 @@ class GPT(nn.Module):
 
     def features(self, ids: Tensor, cache: Cache | None = None) -> Tensor:
         """[n, tokens] to [n, tokens, n_embd]: what the scores are made of."""
-        if ids.ndim != 2 or ids.dtype.name != "int64" or not ids.shape[1]:
-            raise located(ValueError(f"GPT: takes token ids, int64 [n, tokens], not {ids.dtype} {list(ids.shape)}"))
+        check_ids("GPT", ids)
         past = cache[0][0].shape[2] if cache else 0
         end = past + ids.shape[1]
         if end > self.n_positions:
@@ -216,8 +218,18 @@ _BUFFERS = (".attn.bias", ".attn.masked_bias", "lm_head.weight")  # masks, and t
 def next_token_loss(scores: Tensor, targets: Tensor) -> Tensor:
     """The mean cross-entropy of next tokens, in nats: scores (n, tokens, vocab_size), targets (n, tokens).
 
+    TypeError and ValueError for what is no tensor or of other shapes, and for targets outside of the vocabulary.
+
     >>> import pyengine as pe
     >>> next_token_loss(pe.zeros(2, 5, 10), pe.zeros(2, 5, dtype="int64"))
     tensor(2.3025851)
     """
+    require_tensors("next_token_loss", scores, targets)
+    if scores.ndim != 3 or targets.shape != scores.shape[:-1]:
+        raise located(
+            ValueError(
+                f"next_token_loss: takes scores (n, tokens, vocab_size) and targets (n, tokens), not {scores.shape} "
+                f"and {targets.shape}"
+            )
+        )
     return cross_entropy(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1))

@@ -3,8 +3,8 @@
 import math
 
 from .. import nn
-from ..tape import located
 from ..tensor import Tensor
+from .ids import check_ids
 
 
 class TransformerClassifier(nn.Module):
@@ -68,13 +68,8 @@ class TransformerClassifier(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """[n, tokens] to [n, num_classes]."""
-        if ids.ndim != 2 or ids.dtype.name != "int64":
-            raise located(
-                ValueError(
-                    f"TransformerClassifier: takes token ids, int64 [n, tokens], not {ids.dtype} {list(ids.shape)}; a "
-                    f"sentence alone is ids.unsqueeze(0), and texts become ids by load_and_split_dataset or WordVocab"
-                )
-            )
+        fix = "a sentence alone is ids.unsqueeze(0), and texts become ids by load_and_split_dataset or WordVocab"
+        check_ids("TransformerClassifier", ids, fix)
         padding = ids == 0
         tokens = self.dropout(self.positions(self.embedding(ids) * self.scale))
         tokens = self.encoder(tokens, src_key_padding_mask=padding)

@@ -6,7 +6,7 @@ from typing import Any
 from .. import dtypes
 from ..backend import Device
 from ..creation import empty, zeros
-from ..tape import located
+from ..tape import located, require_tensors
 from ..tensor import Tensor
 from .attention_function import attend
 from .attention_mask import causal, joined_mask, masked_softmax
@@ -122,6 +122,7 @@ class MultiheadAttention(Module):
         return out, seen[0] if single else seen
 
     def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
+        require_tensors("MultiheadAttention", query, key, value)
         wanted = {"query": self.embed_dim, "key": self.kdim, "value": self.vdim}
         for (name, features), tensor in zip(wanted.items(), (query, key, value), strict=True):
             if tensor.ndim not in (2, 3) or tensor.ndim != query.ndim or tensor.shape[-1] != features:

@@ -4,7 +4,7 @@ They are made of operations on tensors, so that second derivatives and every dev
 """
 
 from ..creation import arange
-from ..tape import located
+from ..tape import located, require_tensors
 from ..tensor import Tensor
 from .loss_functions import cross_entropy, reduced
 
@@ -30,6 +30,7 @@ def contrastive_loss(x1: Tensor, x2: Tensor, label: Tensor, *, margin: float = 1
     if not margin > 0:
         raise located(ValueError(f"{name}: margin is a distance greater than 0, not {margin}"))
     _check_rows(name, x1, x2=x2)
+    require_tensors(name, label)
     if label.shape != x1.shape[:1]:
         raise located(ValueError(f"{name}: {x1.shape[0]} pairs need labels ({x1.shape[0]},), got {label.shape}"))
     together = label.to(x1.dtype)
@@ -87,7 +88,7 @@ def info_nce_loss(x1: Tensor, x2: Tensor, logit_scale: Tensor | float = 1.0, *, 
     logit_scale  what the n x n products are multiplied by before the softmax, a number or a tensor of one: in CLIP the
                  exponential of a learned parameter, which starts as 1 / 0.07
     Returns the mean of the two cross-entropies, along rows and columns; with reduction="none" one number for each pair.
-    ValueError where the shapes differ.
+    ValueError where the shapes differ, or there are no pairs.
 
     A. van den Oord, Y. Li and O. Vinyals, "Representation learning with contrastive predictive coding" (2018); A.
     Radford and others, "Learning transferable visual models from natural language supervision" (2021).
@@ -101,6 +102,8 @@ def info_nce_loss(x1: Tensor, x2: Tensor, logit_scale: Tensor | float = 1.0, *, 
     _check_rows(name, x1, x2=x2)
     if x1.ndim != 2:
         raise located(ValueError(f"{name}: x1 and x2 are (n, features), got {x1.shape}"))
+    if not len(x1):
+        raise located(ValueError(f"{name}: no pairs, x1 is {x1.shape}; leave empty batches out"))
     scores = (x1 @ x2.T) * logit_scale
     own = arange(x1.shape[0], device=x1.device)
     along, across = (cross_entropy(s, own, reduction=reduction) for s in (scores, scores.T))
@@ -108,6 +111,7 @@ def info_nce_loss(x1: Tensor, x2: Tensor, logit_scale: Tensor | float = 1.0, *, 
 
 
 def _check_rows(name: str, first: Tensor, **others: Tensor) -> None:
+    require_tensors(name, first, *others.values())
     for other, tensor in others.items():
         if tensor.shape != first.shape or not first.ndim:
             raise located(

@@ -1,14 +1,14 @@
 """Data sets of tokens: sentences filled up to one length in a batch, and windows cut from running text."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
 from ...backend import Array
 from ...backend import device as find_device
 from ...creation import ones
-from ...tape import wrap
+from ...tape import require_tensors, wrap
 from ...tensor import Tensor
 from ..dataset import check_index
 from ..sampling import Indices
@@ -18,7 +18,8 @@ def pad_sequences(sequences: Sequence[Any], pad: int = 0, length: int | None = N
     """Lists of ids as the rows of one int64 tensor, the shorter ones filled up with `pad` at their ends.
 
     length  of the rows; by default that of the longest list
-    Returns (len(sequences), length). ValueError for no lists, or one that is longer than `length`.
+    Returns (len(sequences), length). ValueError for no lists, one that is longer than `length` or no flat list;
+    TypeError for one of anything but whole numbers.
 
     >>> pad_sequences([[5, 6, 7], [8]])
     tensor([[5, 6, 7],
@@ -31,28 +32,33 @@ def pad_sequences(sequences: Sequence[Any], pad: int = 0, length: int | None = N
         raise ValueError(f"pad_sequences: a sequence of {longest} tokens does not fit into {length}")
     rows = np.full((len(sequences), longest if length is None else length), pad, np.int64)
     for row, sequence in zip(rows, sequences, strict=True):
-        row[: len(sequence)] = sequence.numpy() if isinstance(sequence, Tensor) else sequence
+        row[: len(sequence)] = as_ids("pad_sequences", sequence)
     return _tensor(rows)
 
 
 def pad_collate(samples: Sequence[tuple[Any, Any]], pad: int = 0) -> tuple[Tensor, Tensor]:
     """Samples (ids, label) as a batch, for `DataLoader(collate_fn=…)`: ids filled up, (n, longest), and labels, (n,).
 
+    TypeError for ids and labels that are no whole numbers.
+
     >>> pad_collate([([5, 6, 7], 1), ([8], 0)])
     (tensor([[5, 6, 7],
             [8, 0, 0]]), tensor([1, 0]))
     """
     ids, labels = zip(*samples, strict=True)
-    return pad_sequences(ids, pad), Tensor([int(label) for label in labels])
+    return pad_sequences(ids, pad), Tensor(as_labels("pad_collate", labels))
 
 
 def padding_mask(ids: Tensor, pad: int = 0) -> Tensor:
     """Where a batch of ids is filled up: bool, of the ids' shape, True where attention must not look.
 
+    TypeError for ids that are no tensor.
+
     >>> padding_mask(pad_sequences([[5, 6], [8]]))
     tensor([[False, False],
             [False,  True]])
     """
+    require_tensors("padding_mask", ids)
     return ids == pad
 
 
@@ -75,7 +81,7 @@ class TokenDataset:
     pad        the id that fills up
     texts      the sentences themselves, where they are known
     A batch is (ids (n, longest), labels (n,)), both int64. ValueError where sentences and labels are not equally many,
-    and for a sentence without tokens.
+    and for a sentence without tokens; TypeError for ids or labels that are no whole numbers.
 
     >>> from pyengine.data import DataLoader
     >>> dataset = TokenDataset([[5, 6, 7], [8]], [1, 0])
@@ -94,8 +100,8 @@ class TokenDataset:
     ) -> None:
         if len(sequences) != len(labels) or (texts and len(texts) != len(labels)):
             raise ValueError(f"TokenDataset: {len(sequences)} sequences, {len(labels)} labels, {len(texts)} texts")
-        self.sequences = [np.asarray(sequence, np.int64) for sequence in sequences]
-        self.labels = np.asarray(labels, np.int64)
+        self.sequences = [as_ids("TokenDataset", sequence) for sequence in sequences]
+        self.labels = as_labels("TokenDataset", labels)
         empty = next((i for i, sequence in enumerate(self.sequences) if not sequence.size), None)
         if empty is not None:
             shown = f", {texts[empty]!r}," if texts else ""
@@ -134,7 +140,8 @@ class TokenWindows:
     length  of a piece
     stride  tokens between the beginnings of two pieces; 1: one begins at each token
     Sample i is (x, y), both int64 of shape (length,): x = tokens[s : s + length], y = tokens[s + 1 : s + 1 + length],
-    with s = i · stride. ValueError for a text of `length` tokens or fewer, and for sizes below 1.
+    with s = i · stride. ValueError for a text of `length` tokens or fewer, and for sizes below 1; TypeError for tokens
+    that are no whole numbers.
 
     >>> windows = TokenWindows([10, 11, 12, 13], length=2)
     >>> len(windows), windows[1]
@@ -142,9 +149,7 @@ class TokenWindows:
     """
 
     def __init__(self, tokens: Any, length: int, stride: int = 1, device: str = "cpu") -> None:
-        self.tokens = np.asarray(tokens.numpy() if isinstance(tokens, Tensor) else tokens, np.int64)
-        if self.tokens.ndim != 1:
-            raise ValueError(f"TokenWindows: tokens are one row of ids, not of shape {self.tokens.shape}")
+        self.tokens = as_ids("TokenWindows", tokens)
         if length < 1 or stride < 1:
             raise ValueError(f"TokenWindows: length and stride are from 1 on, not {length} and {stride}")
         if len(self.tokens) <= length:
@@ -168,6 +173,34 @@ class TokenWindows:
         """The pieces of these numbers as one batch: two of shape (len(indices), length)."""
         places = indices[:, None] * self.stride + np.arange(self.length)
         return _on(self.device, self.tokens[places]), _on(self.device, self.tokens[places + 1])
+
+
+def as_ids(name: str, sequence: Any) -> Array:
+    """A list, array or tensor of ids as int64 (tokens,); TypeError or ValueError, in that name, for anything else."""
+    try:
+        found = np.asarray(sequence.numpy() if isinstance(sequence, Tensor) else sequence)
+    except ValueError:  # lists of different lengths
+        raise ValueError(f"{name}: a text is one row of ids, not lists in lists") from None
+    if found.dtype.kind == "U":
+        raise TypeError(f"{name}: takes ids, not texts; encode them first: WordVocab.build(texts).encode(text)")
+    if found.ndim != 1:
+        raise ValueError(f"{name}: a text is one row of ids, not of shape {found.shape}")
+    if found.size and found.dtype.kind not in "iu":
+        raise TypeError(f"{name}: ids are whole numbers, not {found.dtype}")
+    return found.astype(np.int64, copy=False)
+
+
+def as_labels(name: str, labels: Any) -> Array:
+    """The classes of samples as int64; TypeError, in that name, where one is no whole number."""
+    if not (isinstance(labels, np.ndarray) and labels.dtype.kind in "iub"):
+        for label in labels:
+            if not isinstance(label, SupportsIndex):
+                raise TypeError(
+                    f"{name}: labels are numbers of classes, from 0 on, not {label!r}; with classes = "
+                    f"sorted(set(labels)) they are [classes.index(label) for label in labels]"
+                )
+        labels = [int(label) for label in labels]
+    return np.asarray(labels, np.int64)
 
 
 def encode_all(texts: Iterable[str], encode: Callable[[str], Sequence[int]], length: int | None = None) -> list[Array]:

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, SupportsIndex
 
 from ...files import write_json
 
@@ -73,17 +73,22 @@ class Vocab:
         return found
 
     def token(self, id: int) -> str:
-        """The token of a number; ValueError for a number outside of the vocabulary."""
+        """The token of a number; ValueError for a number outside of the vocabulary, TypeError for what is none."""
+        if not isinstance(id, SupportsIndex):
+            kind = type(id).__name__
+            raise TypeError(
+                f"{type(self).__name__}: ids are whole numbers, not a {kind}; a batch of texts is decoded text by text"
+            )
         if not 0 <= id < len(self):
             raise ValueError(f"{type(self).__name__}: there is no token {id}; ids go from 0 to {len(self) - 1}")
-        return self.tokens[int(id)]
+        return self.tokens[id]
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text's tokens; [] for a text without any."""
         return [self.id(token) for token in self.split(text)]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of ids: a list, an array, or `tensor.tolist()`. ValueError for one outside of the vocabulary."""
+        """The text of ids: a list, an array, or `tensor.tolist()`. Errors as of `token`."""
         return self.join([self.token(id) for id in ids])
 
     def split(self, text: str) -> Sequence[str]:
@@ -242,6 +247,8 @@ def _text(vocab: Vocab, text: object) -> str:
 
 
 def _texts(cls: type[Vocab], texts: str | Iterable[str]) -> list[str]:
+    if not isinstance(texts, Iterable):
+        raise TypeError(f"{cls.__name__}.build: takes a text or several, not a {type(texts).__name__}")
     found = [texts] if isinstance(texts, str) else list(texts)
     for i, text in enumerate(found):
         if not isinstance(text, str):

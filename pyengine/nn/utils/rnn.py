@@ -86,6 +86,7 @@ def pad_packed_sequence(
     """The sequences padded to one length, and their lengths: the way back from `pack_padded_sequence`.
 
     total_length  the number of steps; None for the length of the longest sequence. ValueError for fewer than that
+    TypeError for what is no PackedSequence.
 
     >>> import pyengine as pe
     >>> packed = pack_sequence([pe.tensor([1.0, 2.0]), pe.tensor([3.0])])
@@ -93,6 +94,9 @@ def pad_packed_sequence(
     (tensor([[ 1.,  2.],
             [ 3., -1.]]), tensor([2, 1]))
     """
+    if not isinstance(sequence, PackedSequence):
+        kind = type(sequence).__name__
+        raise located(TypeError(f"pad_packed_sequence: takes what pack_padded_sequence gives, not a {kind}"))
     sizes = sequence.batch_sizes.numpy()
     steps, batch = len(sizes), int(sizes[0])
     if total_length is not None and total_length < steps:
@@ -142,6 +146,9 @@ def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> P
     >>> pack_sequence([pe.tensor([1.0, 2.0]), pe.tensor([3.0])]).data
     tensor([1., 3., 2.])
     """
+    require_tensors("pack_sequence", *sequences)
+    if not sequences:
+        raise located(ValueError("pack_sequence: no sequences, so there is nothing to pack"))
     return pack_padded_sequence(pad_sequence(sequences), [s.shape[0] for s in sequences], enforce_sorted=enforce_sorted)
 
 
