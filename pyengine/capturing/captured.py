@@ -85,13 +85,15 @@ class Captured:
             return result
         recording = Recording(recorder, own, result)
         del result, own_args, own_kwargs, recorder  # what is left of the step's Python
+        returned = recording.result
         self._confirm(key, recording)
-        return recording.result
+        return returned
 
     def _confirm(self, key: Any, recording: Recording) -> None:
         kind = key, recording.guards.pattern()
         before, tries = self._candidates.pop(kind, (None, 0))
         if before is None:
+            recording.forget()
             self._candidates[kind] = recording, 1
             return
         changed = before.difference(recording)
@@ -104,6 +106,7 @@ class Captured:
             self.recordings.insert(0, recording)
             self._by_call.setdefault(key, []).insert(0, recording)
         elif tries + 1 < TRIES:
+            recording.forget()
             self._candidates[kind] = recording, tries + 1
         else:
             self._refuse(

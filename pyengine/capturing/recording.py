@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 from .. import tape
 from .._core import Plan
 from ..backend import Array
-from ..tape import Value, mark_all_written
+from ..memory import is_view
+from ..tape import Value, mark_all_written, mark_written
 from ..tensor import Tensor
 from .arena import Arena
 from .guards import Guards
@@ -36,9 +38,13 @@ class Recording:
         self.result = replaced(result, lambda tensor: _copy(tensor, tensor.data))
         self._inputs = list(inputs)
         self._renewals = recorder.renewals
+        made = {address(array): i for i, array in enumerate(recorder.made)}
+        self._homes = {made[address(leaf.grad.data)]: leaf for leaf in recorder.leaves.values() if _is_new(leaf, made)}
+        for leaf in self._homes.values():
+            leaf.grad = settled_gradient(leaf)
         self._gradients: list[tuple[Value, Any]] = [(leaf, leaf.grad) for leaf in recorder.leaves.values()]
-        made = {address(array) for array in recorder.made}
         self._written = [tensor for tensor in recorder.changed.values() if address(tensor.data) not in made]
+        self._written += [homes[id(leaf)] for leaf in self._homes.values()]
         self._made = recorder.made
         self._outputs: list[Array] = [tensor.data for tensor in tensors_in(result)]
         self.outputs: list[View] = [self.trace.view_of(array) for array in self._outputs]
@@ -53,8 +59,14 @@ class Recording:
             return "it drew random numbers, or used settings of an optimizer, another number of times"
         return difference(self.trace, other.trace)
 
+    def forget(self) -> None:
+        """Let go of everything but what `difference` needs: this recording will not be replayed."""
+        self.trace.forget_arrays()
+        self.plan, self.result = Plan([]), None
+        self._made, self._outputs, self._inputs = [], [], []
+
     def settle(self) -> None:
-        """Move all results into one block of memory, gradients of leaves aside, and let go of their arrays.
+        """Move gradients of leaves to where they are at home, all other results into one block; let go of their arrays.
 
         Call it when nothing of the step's own Python is left. On a GPU they stay where they are. CaptureError where
         something else holds a result: no replay would give it another.
@@ -66,17 +78,17 @@ class Recording:
         self._outputs = [a for a, view in zip(self._outputs, self.outputs, strict=True) if view.kind != "made"]
         kept = iter(self._outputs)
         made, self._made = self._made, []
-        gradients = {address(leaf.grad.data) for leaf, _ in self._gradients if leaf.grad is not None}
-        held = {i for i, array in enumerate(map(address, made)) if array in gradients}
+        held = set(self._homes)
         self._check_unheld(made, held)
+        for index, leaf in self._homes.items():
+            self.plan.move(address(made[index]), made[index].nbytes, address(homes[id(leaf)].data))
         arena = self.arena = Arena(self.trace, self.outputs, made, held)
         for index in arena.places:
             self.plan.move(address(made[index]), made[index].nbytes, arena.target(index))
-        self._made = [array for i, array in enumerate(made) if i not in arena.places]
         self._outputs = [
             next(kept) if view.kind != "made"
             else arena.array(view, dtype) if view.number in arena.places
-            else _part(made[view.number], view, dtype)
+            else _part(homes[id(self._homes[view.number])].data, view, dtype)
             for view, dtype in zip(self.outputs, dtypes, strict=True)
         ]  # fmt: skip
 
@@ -117,6 +129,34 @@ class Recording:
 
 
 _NOTHING = np.empty(0, np.float32)
+
+
+# Where a leaf's gradient lies after a captured step, whichever recording made it: what uses gradients, such as a
+# captured step of an optimizer, then finds them at one place.
+homes: dict[int, Tensor] = {}  # by the id of the leaf, as tensors compare by element
+
+
+def settled_gradient(leaf: Value) -> Tensor:
+    """The leaf's gradient, copied to its home."""
+    gradient: Tensor = leaf.grad
+    home = homes.get(id(leaf))
+    if home is None:
+        weakref.finalize(leaf, homes.pop, id(leaf), None)
+    if home is None or home.data.shape != gradient.data.shape or home.data.dtype != gradient.data.dtype:
+        homes[id(leaf)] = home = _copy(gradient, gradient.data)
+    else:
+        gradient.device.kernels.copy(gradient.data, gradient.data.dtype, out=home.data)
+    mark_written(home)
+    return home
+
+
+def _is_new(leaf: Value, made: dict[int, int]) -> bool:
+    """Whether the step itself made the leaf's gradient, in an array of its own."""
+    if leaf.grad is None:
+        return False
+    array = leaf.grad.data
+    owned = isinstance(array, np.ndarray) and not is_view(array) and array.flags.c_contiguous
+    return owned and address(array) in made
 
 
 def _part(array: Array, view: View, dtype: np.dtype) -> Array:

@@ -121,9 +121,9 @@ def training(help: str, *names: str, **rules: Any) -> Any:
     return typer.Option(*names, help=help, rich_help_panel="What is trained, and how", **rules)
 
 
-def machine(help: str, **rules: Any) -> Any:
-    """An option that decides where it runs."""
-    return typer.Option(help=help, rich_help_panel="Machine", **rules)
+def machine(help: str, *names: str, **rules: Any) -> Any:
+    """An option that decides where it runs, and how fast."""
+    return typer.Option(*names, help=help, rich_help_panel="Machine", **rules)
 
 
 def output(help: str, *names: str, **rules: Any) -> Any:

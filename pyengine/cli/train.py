@@ -22,6 +22,7 @@ from .common import (
     data_settings,
     find_recipe,
     known_settings,
+    machine,
     messages,
     option,
     output,
@@ -54,6 +55,9 @@ def train(
     seed: Annotated[int | None, training("Decides split, first weights and order of samples; else 0.", min=0)] = None,
     device: DeviceName = None,
     threads: Threads = None,
+    capture: Annotated[
+        bool, machine("Replay each step's kernels without Python between them. Never changes results.", "--capture")
+    ] = False,
     out: Annotated[Path | None, output("Folder for the run, holding none yet; else runs/RECIPE-DATE-TIME.")] = None,
     save_every: Annotated[int | None, output("Steps between checkpoints; else only Ctrl-C leaves one.", min=1)] = None,
     resume: Annotated[bool, output("Go on with the run in --out, or start it there.", "--resume")] = False,
@@ -92,10 +96,10 @@ def train(
             pe.set_num_threads(threads)
         display = None if quiet or as_json else Display(chosen, settings)
         if display:
-            result = run(chosen, settings, out, display.callbacks, save_every, resume, display.start)
+            result = run(chosen, settings, out, display.callbacks, save_every, resume, display.start, capture)
             display.close(result.metrics, result.folder)
         else:
-            result = run(chosen, settings, out, (), save_every, resume)
+            result = run(chosen, settings, out, (), save_every, resume, capture=capture)
             typer.echo(json.dumps(result.metrics | {"folder": str(result.folder)}) if as_json else result.folder)
     if result.interrupted:
         raise typer.Exit(INTERRUPTED)

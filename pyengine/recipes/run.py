@@ -31,6 +31,7 @@ def run(
     save_every: int | None = None,
     resume: bool = False,
     started: Callable[[Job], None] = lambda job: None,
+    capture: bool = False,
 ) -> Result:
     """Build, train, test with the weights of the best epoch, write the run folder.
 
@@ -38,6 +39,7 @@ def run(
     save_every  steps between checkpoints; without it only Ctrl-C leaves one
     resume      go on with the run in `out`, from its last checkpoint; start it where there is none yet
     started     hears of the job before the training begins
+    capture     as in `Trainer`
     A run stopped by Ctrl-C is tested and written too, and says so under "stopped".
     """
     start = time.perf_counter()
@@ -48,7 +50,7 @@ def run(
         check_data(folder, settings, job.checksum)
     with run_folder.held(folder):
         checkpoints = Checkpoints(folder / run_folder.CHECKPOINTS, save_every, what_stays(config))
-        trainer = trainer_of(job, settings, [*callbacks, checkpoints])
+        trainer = trainer_of(job, settings, [*callbacks, checkpoints], capture)
         if point is not None:
             checkpoint.resume(trainer, point, checkpoints.config)
         run_folder.write_config(folder, config)
@@ -86,7 +88,7 @@ def stem(recipe: Recipe) -> str:
     return recipe.name if recipe.plan is None else f"finetune-{recipe.name}"
 
 
-def trainer_of(job: Job, settings: Settings, callbacks: Sequence[Callback] = ()) -> Trainer:
+def trainer_of(job: Job, settings: Settings, callbacks: Sequence[Callback] = (), capture: bool = False) -> Trainer:
     """The trainer of a recipe's job; `callbacks` come last."""
     own: list[Callback] = []
     steps = settings.epochs * len(job.train)
@@ -99,7 +101,7 @@ def trainer_of(job: Job, settings: Settings, callbacks: Sequence[Callback] = ())
     monitor, mode = job.monitor
     return Trainer(
         job.model, job.loss_fn, job.optimizer, metrics=job.metrics, callbacks=[*own, *job.callbacks, *callbacks],
-        monitor=monitor, mode=mode,
+        monitor=monitor, mode=mode, capture=capture,
     )  # fmt: skip
 
 

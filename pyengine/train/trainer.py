@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import no_grad
+from ..capturing import capture as record
 from ..nn import Module
 from ..tensor import Tensor
 from .callbacks import Callback
@@ -16,6 +17,8 @@ from .diagnose import why_not_finite
 from .interrupt import REASON, finish_step_on_ctrl_c
 from .metrics import Metric
 from .running import Running
+
+RECORDINGS = 32  # of a captured step: batches of texts have many lengths
 
 Row = dict[str, Any]
 Weights = dict[str, Tensor]
@@ -48,6 +51,8 @@ class Trainer:
     mode       "min" or "max": which way `monitor` is better
     accumulate how many batches make one step of the optimizer: the gradient is that of the mean over all their samples,
                as if they were one batch; the last step of an epoch may have fewer
+    capture    replay the kernel calls of a step without Python between them, to the same bits (`pe.capture`); one that
+               cannot be captured runs in Python, after a warning
     ValueError for another mode, and for `accumulate` below 1.
 
     While and after it trains:  history, one dict per finished epoch · best, of the validated epochs · epoch and step,
@@ -74,6 +79,7 @@ class Trainer:
         monitor: str = "val_loss",
         mode: str = "min",
         accumulate: int = 1,
+        capture: bool = False,
     ) -> None:
         if mode not in ("min", "max"):
             raise ValueError(f"Trainer: mode is 'min' or 'max', not {mode!r}")
@@ -87,6 +93,9 @@ class Trainer:
         self.monitor = monitor
         self.mode = mode
         self.accumulate = accumulate
+        self._gradients: Any = record(self.gradients, fallback=True, limit=RECORDINGS) if capture else self.gradients
+        self._update: Any = record(self.update, fallback=True, limit=RECORDINGS) if capture else self.update
+        self._predict: Any = record(self.predict, fallback=True, limit=RECORDINGS) if capture else self.predict
         self.history: list[Row] = []
         self.best: Best | None = None
         self.stopped: str | None = None
@@ -133,12 +142,10 @@ class Trainer:
             self.optimizer.zero_grad()
             samples = sum(len(targets) for _, targets in batches)
             for inputs, targets in batches:
-                loss = self.loss_fn(self.model(inputs), targets)  # guess, and how wrong it is
+                loss = self._gradients(inputs, targets, len(targets) / samples)
                 running.add(self._finite(loss.item(), inputs), len(targets))
-                part = loss if len(targets) == samples else loss * (len(targets) / samples)
-                part.backward()  # blame: how each weight contributed
             self._tell("on_gradients")
-            self.optimizer.step()  # step: every weight a little against its blame
+            self._update()
             self.step += 1
             self._tell("on_step")
             if self.stopped:
@@ -154,6 +161,22 @@ class Trainer:
             "seconds": running.seconds,
             "samples_per_second": running.rate,
         }
+
+    def gradients(self, inputs: Any, targets: Any, share: float = 1.0) -> Tensor:
+        """Add the gradients of `share` times the loss of a batch to those of the parameters; the loss."""
+        loss = self.loss_fn(self.model(inputs), targets)  # guess, and how wrong it is
+        part = loss if share == 1.0 else loss * share
+        part.backward()  # blame: how each weight contributed
+        return loss
+
+    def update(self) -> None:
+        """A step of the optimizer."""
+        self.optimizer.step()  # step: every weight a little against its blame
+
+    def predict(self, inputs: Any, targets: Any) -> tuple[Any, Tensor]:
+        """What the model makes of a batch, and its loss."""
+        predicted = self.model(inputs)
+        return predicted, self.loss_fn(predicted, targets)
 
     def _begin_epoch(self, loader: Loader) -> tuple[Iterator[Batch], Running]:
         """The batches of an epoch and its sums: a new one, or what is left of one that was stopped on the way."""
@@ -189,8 +212,8 @@ class Trainer:
         self.model.eval()
         with no_grad():
             for inputs, targets in loader:
-                predicted = self.model(inputs)
-                running.add(self.loss_fn(predicted, targets).item(), len(targets))
+                predicted, loss = self._predict(inputs, targets)
+                running.add(loss.item(), len(targets))
                 if self.metrics:
                     outputs.append(predicted.numpy())
                     labels.append(targets.numpy())
