@@ -116,6 +116,9 @@ class StepRecorder(Protocol):
     def module(self, module: Any) -> None:
         """A module was called: its attributes and mode must be the same in a replay."""
 
+    def hooked(self) -> None:
+        """A hook looks at a gradient, in Python."""
+
     def uses(self, tensors: Sequence[Value]) -> None:
         """The step works on the memory that these tensors have now."""
 
@@ -475,6 +478,8 @@ def _sum(a: Any, b: Any, at: Node | Value, create_graph: bool) -> Any:
 def _run_hooks(target: Node | Value, grad: Any, create_graph: bool) -> Any:
     """What the hooks of a node or leaf make of its gradient: each may look at it or return another."""
     seen = grad if create_graph else wrap(grad, target.device)
+    if recorder is not None:
+        recorder.hooked()
     for hook in tuple(hooks[id(target)]):
         replaced = hook(seen)
         if replaced is not None:

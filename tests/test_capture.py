@@ -340,6 +340,24 @@ def test_gradients_without_an_optimizer() -> None:
         assert w.grad.tolist() == [float(i)] * 3
 
 
+def test_gradients_dropped_by_assignment() -> None:
+    w, v = pe.ones(3, requires_grad=True), pe.ones(3, requires_grad=True)
+
+    @pe.capture
+    def step(x):
+        for p in (w, v):
+            p.grad = None
+        loss = (w * x + v).sum()
+        loss.backward()
+        return loss
+
+    for i in range(6):
+        step(pe.full(3, fill_value=float(i)))
+        assert w.grad.tolist() == [float(i)] * 3
+        assert v.grad.tolist() == [1.0] * 3
+    assert len(step.recordings) == 1
+
+
 def test_two_captured_functions_share_parameters() -> None:
     eager, captured = (Training(["tanh"], [4, 5]) for _ in range(2))
     first, second = pe.capture(captured.step), pe.capture(captured.step)
@@ -521,6 +539,14 @@ def test_ctrl_c_while_recording_leaves_nothing_behind() -> None:
 # --- living with others
 
 
+def test_hooks_elsewhere_do_not_matter() -> None:
+    other = pe.ones(2, requires_grad=True)
+    other.register_hook(lambda gradient: None)
+    step = pe.capture(lambda x: x + 1)
+    assert [step(pe.ones(1)).item() for _ in range(4)] == [2.0] * 4
+    assert len(step.recordings) == 1
+
+
 def test_profiles_and_hooks_see_every_operation() -> None:
     w = pe.ones(2, requires_grad=True)
 
@@ -539,8 +565,11 @@ def test_profiles_and_hooks_see_every_operation() -> None:
     seen = []
     handle = w.register_hook(lambda gradient: seen.append(gradient.tolist()))
     captured(pe.ones(2))
+    captured(pe.ones(2))
     handle.remove()
-    assert seen == [[1.0, 1.0]]
+    captured(pe.ones(2))
+    assert seen == [[1.0, 1.0]] * 2
+    assert len(captured.recordings) == 1
 
 
 def test_other_threads_work_on_while_one_records() -> None:

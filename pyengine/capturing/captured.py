@@ -31,6 +31,7 @@ class Captured:
         self._candidates: dict[Any, tuple[Recording, int]] = {}  # recorded once, and how often that was tried
         self._eager: str | None = None  # why every call runs in Python from now on
         self._said = False
+        self._leaves: list[tape.Value] = []  # whose gradients the last recorded run used
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -72,7 +73,7 @@ class Captured:
         own = [wrapped(t.device.kernels.copy(t.data, t.data.dtype), t) for t in inputs]
         copies = iter(own)
         own_args, own_kwargs = replaced((args, kwargs), lambda tensor: next(copies))
-        with Recorder(self._fallback) as recorder:
+        with Recorder(self._fallback, self._leaves) as recorder:
             result = self.step(*own_args, **own_kwargs)
             unknown = unknown_in(result)
             if unknown is not None:
@@ -80,9 +81,12 @@ class Captured:
                     f"the step returns a {type(unknown).__name__}, which a replay could not make anew; return tensors, "
                     f"alone or in lists, tuples and dicts"
                 )
-        if recorder.failure is not None:
+        if recorder.failure is not None and not recorder.watched:
             self._refuse(recorder.failure)
             return result
+        if recorder.watched:
+            return replaced(result, Tensor.detach)
+        self._leaves = list(recorder.leaves.values())
         recording = Recording(recorder, own, result)
         del result, own_args, own_kwargs, recorder  # what is left of the step's Python
         returned = recording.result
@@ -177,7 +181,7 @@ def capture(step: Callable[..., Any] | None = None, *, fallback: bool = False, l
 
 def _watched() -> bool:
     """Whether something looks at each operation, as a profile or an outer recording: then Python must run."""
-    return bool(tape.observer or tape.recorder or tape.tracer or tape.gradient_check or tape.hooks)
+    return bool(tape.observer or tape.recorder or tape.tracer or tape.gradient_check)
 
 
 def _bad_argument(given: Any) -> CaptureError:

@@ -1,6 +1,6 @@
 """What a step does, noted while it runs: the native calls, and all that a replay must know besides."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import get_ident
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -28,16 +28,19 @@ class Call(NamedTuple):
 
 
 class Recorder:
-    """Notes what this thread does in a `with` block.
+    """Notes what this thread does in a `with` block. `watched` says that a hook looked at a gradient meanwhile: then
+    Python must run, this time, and nothing is refused.
 
     fallback  whether a step that cannot be recorded runs on to its end, the reason being left in `failure`; otherwise
               CaptureError is raised where it happens
+    leaves    tensors whose gradients an earlier run used: of these it is noticed when the step assigns None to `grad`
     RuntimeError while something else watches the kernels.
     """
 
-    def __init__(self, fallback: bool = False) -> None:
+    def __init__(self, fallback: bool = False, leaves: Iterable[Value] = ()) -> None:
         self.fallback = fallback
         self.failure: CaptureError | None = None
+        self.watched = False
         self.calls: list[Call] = []
         self.made: list[Array] = []  # new results, in order
         self.given: dict[int, Array] = {}  # other arrays that calls worked on, by address; keeps addresses unique
@@ -45,6 +48,7 @@ class Recorder:
         self.guards = Guards()
         self.leaves: dict[int, Value] = {}  # those whose gradient the step reads or sets
         self.changed: dict[int, Value] = {}  # tensors that were written in place
+        self._had_gradient = {id(leaf) for leaf in leaves if leaf.grad is not None}
         self._thread = get_ident()
         self._kernels: dict[str, Kernels] = {}
 
@@ -62,6 +66,8 @@ class Recorder:
 
     def refuse(self, reason: str) -> None:
         """The step cannot be recorded."""
+        if self.watched:
+            return
         error = CaptureError(f"capture: {reason}")
         error.add_note(f"in {user_line()}")
         if not self.fallback:
@@ -128,13 +134,19 @@ class Recorder:
         """The step depends on what the leaf's gradient is."""
         if get_ident() == self._thread and id(leaf) not in self.leaves:
             self.leaves[id(leaf)] = leaf
-            self.guards.add_gradient(leaf)
+            if leaf.grad is not None or id(leaf) not in self._had_gradient:
+                self.guards.add_gradient(leaf)
             self.guards.add_tensors([leaf])
 
     def grad_dropped(self, leaf: Value) -> None:
         """The leaf's gradient was set to None, whatever it was."""
         if get_ident() == self._thread:
             self.leaves.setdefault(id(leaf), leaf)
+
+    def hooked(self) -> None:
+        """A hook looks at a gradient, in Python."""
+        if get_ident() == self._thread:
+            self.watched = True
 
     def written(self, tensor: Value) -> None:
         """The tensor's memory was written in place."""

@@ -4,6 +4,7 @@ import gc
 import sys
 import weakref
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ class Recording:
         self.plan = Plan([call.kept for call in recorder.calls])
         self.trace = Trace(recorder, self.plan, [tensor.data for tensor in inputs])
         self.guards: Guards = recorder.guards
+        self.guards.add("a hook on a gradient", partial(_hooks_of, [id(leaf) for leaf in recorder.leaves.values()]))
         self.result = replaced(result, lambda tensor: _copy(tensor, tensor.data))
         self._inputs = list(inputs)
         self._renewals = recorder.renewals
@@ -148,6 +150,10 @@ def settled_gradient(leaf: Value) -> Tensor:
         gradient.device.kernels.copy(gradient.data, gradient.data.dtype, out=home.data)
     mark_written(home)
     return home
+
+
+def _hooks_of(leaves: list[int]) -> list[Any]:
+    return list(map(tape.hooks.get, leaves)) if tape.hooks else [None] * len(leaves)
 
 
 def _is_new(leaf: Value, made: dict[int, int]) -> bool:
