@@ -203,12 +203,12 @@ void backward(In grad, In a, In weight, double eps, Out da, Out dweight, Out dbi
       DeviceScratch<T> stats(2 * x.count);
       enqueue(backward_rows<T, S>, S::blocks(x.count), S::kBlock)(g, x, w, eps, dx, stats.data());
       enqueue(column_sums<T>, dim3(column_blocks(n), blocks), kColumns * kLanes)(g, x, stats.data(), block_rows,
-                                                                           partial.data());
+                                                                                 partial.data());
     }
   };
   if (x.count > 0) by_share(x, g.in_vectors() && x.in_vectors() && dx.in_vectors() && w.in_vectors(), run);
   enqueue(add_partial<T>, column_blocks(2 * n), kColumns * kLanes)(partial.data(), blocks, n, dweight.as<T>(),
-                                                             dweight.strides[0], dbias.as<T>(), dbias.strides[0]);
+                                                                   dweight.strides[0], dbias.as<T>(), dbias.strides[0]);
 }
 
 }  // namespace

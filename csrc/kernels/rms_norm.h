@@ -8,8 +8,8 @@ namespace pe {
 // With the mean square Σ a² / n of a row: rstd = 1 / √(mean square + eps), out = a · rstd · weight
 void rms_norm(In a, In weight, double eps, Out out, Out rstd);
 
-// With rstd[…] as rms_norm gave it, h = grad · weight and the mean over the row: da = rstd · h - a · rstd³ · mean(h · a);
-// dweight = Σ grad · a · rstd over all rows
+// With rstd[…] as rms_norm gave it, h = grad · weight and the mean over the row:
+// da = rstd · h - a · rstd³ · mean(h · a); dweight = Σ grad · a · rstd over all rows
 void rms_norm_backward(In grad, In a, In weight, In rstd, Out da, Out dweight);
 
 std::array<Spec, 2> rms_norm_outputs(In a, In weight, double eps);
