@@ -654,3 +654,68 @@ def test_dropping_a_captured_function_gives_its_memory_back() -> None:
     del training, step, x, y
     gc.collect()
     assert pe.memory_stats()["in_use"] <= before + 4096
+
+
+# --- looking at a plan
+
+
+def test_a_plan_lists_its_calls_with_their_cost(capsys) -> None:
+    training = Training(["relu"], [4, 5, 5, 5])
+    step = pe.capture(training.step)
+    for x, y in training.batches(4):
+        step(x, y)
+    before = [array.copy() for array in training.state()]
+    costs = step.plan.costs()
+    assert [cost.call.kernel for cost in costs][:3] == ["matmul", "relu", "matmul"]
+    assert costs[0].flops == 2 * 6 * 4 * 5
+    assert costs[1].bytes == 2 * 6 * 5 * 4
+    assert all(cost.seconds > 0 and cost.share >= 0 for cost in costs)
+    step.plan.print()
+    printed = capsys.readouterr().out
+    assert "adam_step" in printed
+    assert "f32[6, 4], f32[4, 5]" in printed
+    assert f"{len(costs)} calls" in printed
+    for old, new in zip(before, training.state(), strict=True):
+        np.testing.assert_array_equal(old, new)  # looking changed nothing
+
+
+def test_a_plan_runs_call_by_call_and_leaves_no_trace() -> None:
+    eager, captured = (Training(["tanh", "batch norm"], [4, 5, 6, 6]) for _ in range(2))
+    step = pe.capture(captured.step)
+    assert train(captured, step, 4) == train(eager, eager.step, 4)
+    seen = {}
+    for done in step.plan.step():
+        seen.setdefault(done.call.kernel, [array.copy() for array in (*done.read, *done.written)])
+    np.testing.assert_allclose(seen["tanh"][1], np.tanh(seen["tanh"][0]), rtol=1e-5)
+    assert train(captured, step, 4) == train(eager, eager.step, 4)
+    assert_same(eager, captured)
+
+
+def test_leaving_a_plan_early_restores_too() -> None:
+    training = Training(["relu"], [4, 5, 5, 5])
+    step = pe.capture(training.step)
+    train(training, step, 4)
+    before = [array.copy() for array in training.state()]
+    walk = step.plan.step()
+    for _ in range(len(step.plan)):
+        next(walk)
+    assert any((old != new).any() for old, new in zip(before, training.state(), strict=True))
+    walk.close()
+    for old, new in zip(before, training.state(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_the_arena_is_drawn(tmp_path) -> None:
+    step = pe.capture(lambda x: (x.exp() + 1).log().sum())
+    for _ in range(3):
+        step(pe.ones(50))
+    drawn = step.plan.draw(tmp_path / "arena.svg")
+    assert (tmp_path / "arena.svg").read_text() == drawn
+    assert drawn.count("<rect") == 1 + len(step.plan)  # the page, and a box for each result
+    assert "exp: 200 bytes, from call 0 to 1" in drawn
+
+
+def test_there_is_no_plan_before_a_recording() -> None:
+    step = pe.capture(lambda x: x + 1)
+    with pytest.raises(pe.CaptureError, match="no recording yet"):
+        step.plan  # noqa: B018

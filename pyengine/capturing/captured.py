@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import tape
 from ..tensor import Tensor
+from .plan import CapturedPlan
 from .recorder import CaptureError, Recorder
 from .recording import Recording, wrapped
 from .structure import read, replaced, unknown_in
@@ -30,6 +31,7 @@ class Captured:
         self._by_call: dict[Any, list[Recording]] = {}
         self._candidates: dict[Any, tuple[Recording, int]] = {}  # recorded once, and how often that was tried
         self._eager: str | None = None  # why every call runs in Python from now on
+        self._last: Recording | None = None
         self._said = False
         self._leaves: list[tape.Value] = []  # whose gradients the last recorded run used
         self._lock = threading.RLock()
@@ -48,8 +50,17 @@ class Captured:
         with self._lock:
             for recording in known:
                 if recording.guards.hold():
+                    self._last = recording
                     return recording.replay(inputs)
             return self._record(key, args, kwargs, inputs)
+
+    @property
+    def plan(self) -> CapturedPlan:
+        """The calls of the recording that was used last, to look at. CaptureError where nothing is recorded yet."""
+        if self._last is None:
+            why = self._eager or "the step has not been called twice with the same result"
+            raise CaptureError(f"plan: there is no recording yet: {why}")
+        return CapturedPlan(self._last)
 
     def _give_up(self, error: CaptureError, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run in Python, now and from now on; or raise, unless asked to fall back."""
@@ -108,6 +119,7 @@ class Captured:
                 self._refuse(error)
                 return
             self.recordings.insert(0, recording)
+            self._last = recording
             self._by_call.setdefault(key, []).insert(0, recording)
         elif tries + 1 < TRIES:
             recording.forget()

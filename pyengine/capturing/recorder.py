@@ -19,10 +19,15 @@ class CaptureError(RuntimeError):
 
 
 class Call(NamedTuple):
-    """One native call: the kernel, what it was given besides arrays, the user's line, and the parsed call itself."""
+    """One native call: the kernel, what it was given besides arrays, the user's line, and the parsed call itself.
+
+    settings  all of it as text; attrs what was given by name; inputs how many arrays were not
+    """
 
     kernel: str
     settings: str
+    attrs: tuple[tuple[str, Any], ...]
+    inputs: int
     line: str
     kept: object
 
@@ -102,7 +107,8 @@ class Recorder:
             self.given.setdefault(address(array), array)
         if "out" not in attrs:
             self.made += _arrays(result)
-        self.calls.append(Call(name, ", ".join(settings), user_line(), kept))
+        named = tuple((key, value) for key, value in attrs.items() if key not in _EXTRAS and not _has_arrays(value))
+        self.calls.append(Call(name, ", ".join(settings), named, len(_arrays(args)), user_line(), kept))
 
     def _nonzero(self, nonzero: Callable[..., Any]) -> Callable[..., Any]:
         def find(mask: Array) -> Any:
@@ -170,6 +176,9 @@ class Recorder:
         """The step depends on the objects that `look()` gives: a replay needs the very same."""
         if get_ident() == self._thread:
             self.guards.add(what, look)
+
+
+_EXTRAS = ("out", "bias", "act")  # what kernels take beyond the attributes of the operation
 
 
 def address(array: Array) -> int:

@@ -40,6 +40,8 @@ class TracedCall(NamedTuple):
 
     kernel: str
     settings: str
+    attrs: tuple[tuple[str, Any], ...]
+    inputs: int  # how many of the operands were given by position
     line: str
     operands: tuple[Operand, ...]
 
@@ -67,7 +69,7 @@ class Trace:
 
     def _traced(self, call: Call, views: Sequence[tuple[Any, ...]]) -> TracedCall:
         operands = tuple(Operand(access, self.view(*where)) for access, *where in views)
-        return TracedCall(call.kernel, call.settings, call.line, operands)
+        return TracedCall(call.kernel, call.settings, call.attrs, call.inputs, call.line, operands)
 
     def view(self, start: int, dtype: str, shape: tuple[int, ...], strides: tuple[int, ...]) -> View:
         """The array at that address in terms of the step's memory."""
