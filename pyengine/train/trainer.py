@@ -142,7 +142,8 @@ class Trainer:
             self.optimizer.zero_grad()
             samples = sum(len(targets) for _, targets in batches)
             for inputs, targets in batches:
-                loss = self._gradients(inputs, targets, len(targets) / samples)
+                share = 1.0 if len(targets) == samples else len(targets) / samples
+                loss = self._gradients(inputs, targets, share)
                 running.add(self._finite(loss.item(), inputs), len(targets))
             self._tell("on_gradients")
             self._update()
