@@ -10,7 +10,7 @@ import pyengine
 
 from ..backend import Array
 from .task import Spec
-from .training import CHECKED_STEPS, Contender, Work, spec, starting_weights
+from .training import Contender, Work, checked_by_losses, spec, starting_weights
 
 TABLES = ((50257, 768, (8, 512)), (65, 128, (16, 128)))  # rows, features, the shape of the positions
 ROWS = (4096, 1024)
@@ -170,11 +170,7 @@ def _gpt_step(sizes: Sizes) -> Work:
 
             return step
 
-        def result() -> Sequence[Array]:
-            step = fresh()
-            return [np.array([step().item() for _ in range(CHECKED_STEPS)])]
-
-        return fresh(), result
+        return checked_by_losses(fresh)
 
     # forward and both gradients: each token meets every weight but those of the tables, and half of the tokens
     weights = sizes.layers * 12 * sizes.width**2 + sizes.vocabulary * sizes.width

@@ -366,15 +366,21 @@ def _recurrent_step(kind: str, width: int = 128, length: int = 64, batch: int = 
 
             return step
 
-        def result() -> Sequence[Array]:
-            step = fresh()
-            return [np.array([step().item() for _ in range(CHECKED_STEPS)])]
-
-        return fresh(), result
+        return checked_by_losses(fresh)
 
     # forward, back through the hidden states, and the gradients of both weights
     weights = RECURRENT[kind] * width * width
     return Work(contender, 2 * length * batch * 5 * weights, 28 * 2 * weights, 1e-4)
+
+
+def checked_by_losses(fresh: Callable[[], Callable[[], Any]]) -> Contender:
+    """The step that `fresh()` makes, and as its result the losses of the first steps of another."""
+
+    def result() -> Sequence[Array]:
+        step = fresh()
+        return [np.array([step().item() for _ in range(CHECKED_STEPS)])]
+
+    return fresh(), result
 
 
 def starting_weights(seed: int, like: Any) -> Array:
