@@ -10,7 +10,7 @@ from .. import tape
 from ..tensor import Tensor
 from .plan import CapturedPlan
 from .recorder import CaptureError, Recorder
-from .recording import Recording, wrapped
+from .recording import Recording, detached, wrapped
 from .structure import read, replaced, unknown_in
 
 TRIES = 4  # runs in which a step must do the same twice
@@ -98,9 +98,8 @@ class Captured:
         if recorder.watched:
             return replaced(result, Tensor.detach)
         self._leaves = list(recorder.leaves.values())
-        recording = Recording(recorder, own, result)
+        recording, returned = Recording(recorder, own, result), detached(result)
         del result, own_args, own_kwargs, recorder  # what is left of the step's Python
-        returned = recording.result
         self._confirm(key, recording)
         return returned
 

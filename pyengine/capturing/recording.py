@@ -29,7 +29,7 @@ class Recording:
     inputs    the tensors that the step was given: copies of the caller's, which replays overwrite
     result    what the step returned: tensors in lists, tuples and dicts
 
-    `result` is the step's own result, copied; replay() gives later ones.
+    replay() gives the results of later calls; that of this one is the caller's.
     """
 
     def __init__(self, recorder: Recorder, inputs: Sequence[Tensor], result: Any) -> None:
@@ -37,7 +37,6 @@ class Recording:
         self.trace = Trace(recorder, self.plan, [tensor.data for tensor in inputs])
         self.guards: Guards = recorder.guards
         self.guards.add("a hook on a gradient", partial(_hooks_of, [id(leaf) for leaf in recorder.leaves.values()]))
-        self.result = replaced(result, lambda tensor: _copy(tensor, tensor.data))
         self._inputs = list(inputs)
         self._renewals = recorder.renewals
         made = {address(array): i for i, array in enumerate(recorder.made)}
@@ -64,7 +63,7 @@ class Recording:
     def forget(self) -> None:
         """Let go of everything but what `difference` needs: this recording will not be replayed."""
         self.trace.forget_arrays()
-        self.plan, self.result = Plan([]), None
+        self.plan = Plan([])
         self._made, self._outputs, self._inputs = [], [], []
 
     def settle(self) -> None:
@@ -175,6 +174,11 @@ def wrapped(array: Array, like: Tensor) -> Tensor:
     """A tensor without history on the device of another."""
     out: Tensor = tape.wrap(array, like.device)
     return out
+
+
+def detached(result: Any) -> Any:
+    """What a step returned, its tensors copied and without history."""
+    return replaced(result, lambda tensor: _copy(tensor, tensor.data))
 
 
 def _copy(like: Tensor, array: Array) -> Tensor:
