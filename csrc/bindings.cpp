@@ -4,6 +4,7 @@
 // that a parsed call can be kept and run again without Python: bind arguments to parameters, parse them into slots,
 // make or check the outputs, run the kernel, without the GIL where the work is worth it.
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "bindings/outputs.h"
 #include "bindings/slots.h"
 #include "core/core_api.h"
+#include "fusion.h"
 #include "kernels.h"
 #include "roof.h"
 
@@ -252,6 +254,15 @@ struct Kept final : KeptCall {
 
   bool needs_python() const override { return kKeptNeedsPython; }
 
+#ifdef PE_FUSES
+  bool describe(LoopSketch& sketch) override {
+    sketch_into(&sketch);
+    const std::optional<Fault> fault = run();
+    sketch_into(nullptr);
+    return !fault && sketch.loops == 1;
+  }
+#endif
+
   Call<K> call;
 
  private:
@@ -339,6 +350,27 @@ void import_core() {
   set_core(api);
 }
 
+#ifdef PE_FUSES
+// A kept call that does what `calls`, kept ones of this module, do in order. `inner` holds (address, bytes) of results
+// that only they use.
+pybind11::object fuse_calls(const pybind11::list& calls, const std::vector<std::pair<uintptr_t, size_t>>& inner) {
+  std::vector<LoopSketch> loops(calls.size());
+  for (size_t i = 0; i < loops.size(); ++i) {
+    auto* call = static_cast<KeptCall*>(PyCapsule_GetPointer(calls[i].ptr(), kKeptCallCapsule));
+    if (!call) throw pybind11::error_already_set();
+    if (!call->describe(loops[i]))
+      throw pybind11::value_error("call " + std::to_string(i) + " is no single loop over elements");
+  }
+  std::vector<InnerResult> results;
+  for (const auto& [address, bytes] : inner) results.push_back({reinterpret_cast<const char*>(address), bytes});
+  std::unique_ptr<KeptCall> fused = fuse(loops, results);
+  PyObject* capsule = PyCapsule_New(fused.get(), kKeptCallCapsule, forget_kept);
+  if (!capsule) throw pybind11::error_already_set();
+  fused.release();
+  return pybind11::reinterpret_steal<pybind11::object>(capsule);
+}
+#endif
+
 // The roof as (FLOP/s, [(bytes, bytes/s), …]).
 pybind11::tuple roof() {
   Roof found;
@@ -359,6 +391,9 @@ PYBIND11_MODULE(kernels, module) {
   if (PyArray_ImportNumPyAPI() < 0) throw pybind11::error_already_set();
   import_core();
   module.def("_roof", &roof);  // no kernel: the underscore keeps it out of the table
+#ifdef PE_FUSES
+  module.def("_fuse", &fuse_calls);
+#endif
 #ifdef PE_CUPY
   module.def("_synchronize", &synchronize_device);
   module.def("_raise_faults", &raise_faults);

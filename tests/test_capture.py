@@ -633,14 +633,14 @@ def test_results_share_memory_where_they_are_not_needed_together() -> None:
             x = x.exp().log()
         return x
 
-    step = pe.capture(chain)
+    step = pe.capture(chain, passes=())
     x = pe.rand(1000)
     for _ in range(3):
         expected = step(x)
     np.testing.assert_array_equal(step(x).numpy(), expected.numpy())
     (recording,) = step.recordings
     assert recording.arena.unshared == 20 * 4000
-    assert recording.arena.nbytes <= 3 * 4032
+    assert recording.arena.nbytes == 4000  # each takes the place of the one before
 
 
 def test_dropping_a_captured_function_gives_its_memory_back() -> None:
@@ -681,7 +681,7 @@ def test_a_plan_lists_its_calls_with_their_cost(capsys) -> None:
 
 def test_a_plan_runs_call_by_call_and_leaves_no_trace() -> None:
     eager, captured = (Training(["tanh", "batch norm"], [4, 5, 6, 6]) for _ in range(2))
-    step = pe.capture(captured.step)
+    step = pe.capture(captured.step, passes=())
     assert train(captured, step, 4) == train(eager, eager.step, 4)
     seen = {}
     for done in step.plan.step():
@@ -706,7 +706,7 @@ def test_leaving_a_plan_early_restores_too() -> None:
 
 
 def test_the_arena_is_drawn(tmp_path) -> None:
-    step = pe.capture(lambda x: (x.exp() + 1).log().sum())
+    step = pe.capture(lambda x: (x.exp() + 1).log().sum(), passes=())
     for _ in range(3):
         step(pe.ones(50))
     drawn = step.plan.draw(tmp_path / "arena.svg")

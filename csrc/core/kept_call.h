@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "core/array.h"
+#include "core/element_loop.h"
 
 namespace pe {
 
@@ -34,6 +34,10 @@ class KeptCall {
   virtual std::optional<Fault> run() noexcept = 0;
   virtual void visit(See see, void* context) = 0;  // every array of the call, arguments first
   virtual bool needs_python() const = 0;           // whether run() must hold the interpreter's lock
+
+  // Where the call is one loop over elements, that loop, without running it; false where it is none. A call that
+  // is none may be run.
+  virtual bool describe(LoopSketch&) { return false; }
 };
 
 inline constexpr const char* kKeptCallCapsule = "pyengine.kept_call.1";

@@ -5,6 +5,7 @@
 // (transpose.h) where the two disagree on which axis is innermost; a strided loop otherwise. A cast is an elementwise
 // kernel whose functor is convert<To>.
 #include <algorithm>
+#include <cstring>
 #include <type_traits>
 
 #include "cpu/convert.h"
@@ -25,9 +26,9 @@ void cast_loop(const void*, char* const* data, int64_t n, unsigned) {
 }
 
 void cast(In a, Out out) {
-  const cpu::ElementLoop loop = with_type(out.dtype, [&](auto to) {
+  const ElementLoop loop = with_type(out.dtype, [&](auto to) {
     return with_type(a.dtype,
-                     [&](auto from) { return cpu::ElementLoop{cast_loop<decltype(to), decltype(from)>, nullptr}; });
+                     [&](auto from) { return ElementLoop{cast_loop<decltype(to), decltype(from)>, nullptr, 0}; });
   });
   const Array* const arrays[] = {&out, &a};
   cpu::run_elements(loop, arrays, 2);
@@ -67,10 +68,30 @@ void copy_transposed(const Walk& walk, int axis, int64_t size) {
   });
 }
 
+// For who fuses the copy with other kernels: n items of one operand to the other.
+template <class Item>
+void item_loop(const void*, char* const* data, int64_t n, unsigned) {
+  std::memcpy(data[0], data[1], static_cast<size_t>(n) * sizeof(Item));
+}
+
+ElementLoop item_loop_of(int64_t size) {
+  switch (size) {
+    case 1:
+      return {item_loop<uint8_t>, nullptr, 0};
+    case 2:
+      return {item_loop<uint16_t>, nullptr, 0};
+    case 4:
+      return {item_loop<uint32_t>, nullptr, 0};
+    default:
+      return {item_loop<uint64_t>, nullptr, 0};
+  }
+}
+
 void move(In a, Out out) {
   const int64_t count = out.size(), size = itemsize(out.dtype);
   if (count == 0 || a.data == out.data) return;  // the same view: there is no other overlap to handle
   const Array* const arrays[] = {&out, &a};
+  if (cpu::sketch) return cpu::run_elements(item_loop_of(size), arrays, 2);
   const Walk walk = collapse(arrays, 2);
   const int axis = transposed_axis(walk, size);
   if (axis >= 0) return copy_transposed(walk, axis, size);

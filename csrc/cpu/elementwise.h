@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <type_traits>
 
 #include "cpu/elementwise_walk.h"
 #include "cpu/lanes.h"
@@ -115,7 +116,8 @@ template <class TOut, class... TIns, class F, class... Ins>
 void elementwise(const F& f, Out out, const Ins&... ins) {
   static_assert(sizeof...(TIns) == sizeof...(Ins) && sizeof...(Ins) < kMaxOperands);
   const Array* const arrays[] = {&out, &ins...};
-  run_elements({detail::Loop<F, TOut, TIns...>::run, &f}, arrays, 1 + static_cast<int>(sizeof...(Ins)));
+  static_assert(sizeof(F) <= kMaxFunctorBytes && std::is_trivially_copyable_v<F>);
+  run_elements({detail::Loop<F, TOut, TIns...>::run, &f, sizeof(F)}, arrays, 1 + static_cast<int>(sizeof...(Ins)));
 }
 
 }  // namespace pe::cpu

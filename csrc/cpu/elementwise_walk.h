@@ -11,6 +11,7 @@
 
 #include <algorithm>
 
+#include "core/element_loop.h"
 #include "core/parallel.h"
 #include "cpu/gather.h"
 #include "cpu/loops.h"
@@ -18,16 +19,8 @@
 
 namespace pe::cpu {
 
-// A kernel's loop over n elements: data[0] is the output, data[i] input i; bit i of `constants` says that input i is a
-// single element. At least one input is not. kStreamed in `constants` asks for the output to go past the caches.
-struct ElementLoop {
-  void (*run)(const void* functor, char* const* data, int64_t n, unsigned constants);
-  const void* functor;
-
-  void operator()(char* const* data, int64_t n, unsigned constants) const { run(functor, data, n, constants); }
-};
-
-inline constexpr unsigned kStreamed = 1u << 31;
+// Where the kernels of this thread leave their loops; nullptr: they run them.
+[[gnu::tls_model("initial-exec")]] inline thread_local LoopSketch* sketch = nullptr;
 
 namespace detail {
 
@@ -303,10 +296,20 @@ inline bool run_contiguous(const ElementLoop& loop, const Array* const* arrays, 
   return true;
 }
 
+inline void note(const ElementLoop& loop, const Array* const* arrays, int count) {
+  ++sketch->loops;
+  sketch->kind = LoopSketch::Kind::elements;
+  sketch->element = loop;
+  if (loop.functor_bytes) std::memcpy(sketch->functor.data(), loop.functor, loop.functor_bytes);
+  sketch->operands = count;
+  for (int op = 0; op < count; ++op) sketch->arrays[static_cast<size_t>(op)] = *arrays[op];
+}
+
 }  // namespace detail
 
 // Runs the loop over arrays[0], the output, and the inputs that broadcast to it.
 [[gnu::noinline]] inline void run_elements(const ElementLoop& loop, const Array* const* arrays, int count) {
+  if (sketch) return detail::note(loop, arrays, count);
   const int64_t size = arrays[0]->size();
   if (size == 0 || detail::run_contiguous(loop, arrays, count, size)) return;
   detail::Elements elements{loop, collapse(arrays, count), {}, detail::pays_to_stream(arrays, count, size)};

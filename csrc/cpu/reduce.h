@@ -12,6 +12,7 @@
 // threads.
 #pragma once
 
+#include "cpu/elementwise_walk.h"
 #include "cpu/gather.h"
 #include "cpu/loops.h"
 #include "cpu/reduce_columns.h"
@@ -32,6 +33,15 @@ void fill_with_empty(Out out) {
   });
 }
 
+inline void note(const ReductionLoop& loop, In a, const Array& out) {
+  ++sketch->loops;
+  sketch->kind = LoopSketch::Kind::reduction;
+  sketch->reduction = loop;
+  sketch->operands = 2;
+  sketch->arrays[0] = out;
+  sketch->arrays[1] = a;
+}
+
 }  // namespace detail
 
 // `axes` as axis_mask gives them. `out` has the axes that are left, or with keepdims all, of length 1 where reduced.
@@ -40,6 +50,10 @@ void reduce(In a, uint32_t axes, Out out) {
   const int64_t inputs = a.size();
   if (out.size() == 0) return;
   if (inputs == 0) return detail::fill_with_empty<R>(out);
+  if (sketch && out.size() == 1 && is_contiguous(a)) {
+    detail::note(detail::RowReduction<R>::loop(), a, out);
+    return;
+  }
   if (out.size() == 1 && inputs <= detail::kLeaf && is_contiguous(a))
     return detail::RowReduction<R>::one_leaf(a.as<typename R::In>(), inputs, out.as<char>());
   const Array kept = expanded(a, axes, out);

@@ -7,7 +7,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
+#include <new>
 
+#include "core/element_loop.h"
 #include "core/memory.h"
 #include "core/parallel.h"
 #include "cpu/gather.h"
@@ -32,6 +35,25 @@ struct RowReduction : LaneReduction<R> {
     const Walk& reduced = parts.reduced;
     return reduced.ndim == 1 && reduced.inner() < 4 * kN && reduced.inner_stride(0) == kSize &&
            parts.kept.inner() >= 4 * kN;
+  }
+
+  // The reduction of all elements of one array, for who has them leaf by leaf.
+  static ReductionLoop loop() {
+    return {
+        sizeof(Tree),
+        sizeof(V),
+        kLeaf,
+        kSegment,
+        [](void* state) { new (state) Tree; },
+        [](void* state, const char* p, int64_t n) {
+          static_cast<Tree*>(state)->push(leaf(reinterpret_cast<const TIn*>(p), n));
+        },
+        [](const void* state, void* partial) { *static_cast<V*>(partial) = static_cast<const Tree*>(state)->total(); },
+        [](const void* partials, int64_t count, char* out) {
+          Tree tree;
+          for (int64_t i = 0; i < count; ++i) tree.push(static_cast<const V*>(partials)[i]);
+          write(out, across(tree.total()));
+        }};
   }
 
   static void one_leaf(const TIn* p, int64_t n, char* to) { write(to, across(leaf(p, n))); }
@@ -84,8 +106,10 @@ struct RowReduction : LaneReduction<R> {
       levels_[level] = v;
     }
     V total() const {
-      V v = identity();
-      for (int level = 0; count_ >> level; ++level)
+      if (!count_) return identity();
+      int level = std::countr_zero(count_);
+      V v = levels_[level];
+      while (count_ >> ++level)
         if (count_ >> level & 1) v = combine(levels_[level], v);
       return v;
     }

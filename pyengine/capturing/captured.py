@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import tape
 from ..tensor import Tensor
+from .passes import PASSES
 from .plan import CapturedPlan
 from .recorder import CaptureError, Recorder
 from .recording import Recording, detached, wrapped
@@ -22,12 +23,13 @@ class Captured:
     `recordings` holds what was recorded and confirmed, the last used first.
     """
 
-    def __init__(self, step: Callable[..., Any], fallback: bool, limit: int) -> None:
+    def __init__(self, step: Callable[..., Any], fallback: bool, limit: int, passes: Sequence[str]) -> None:
         functools.update_wrapper(self, step)
         self.step = step
         self.recordings: list[Recording] = []
         self._fallback = fallback
         self._limit = limit
+        self._passes = passes
         self._by_call: dict[Any, list[Recording]] = {}
         self._candidates: dict[Any, tuple[Recording, int]] = {}  # recorded once, and how often that was tried
         self._eager: str | None = None  # why every call runs in Python from now on
@@ -113,7 +115,7 @@ class Captured:
         changed = before.difference(recording)
         if not changed:
             try:
-                recording.settle()
+                recording.settle(self._passes)
             except CaptureError as error:
                 self._refuse(error)
                 return
@@ -146,13 +148,22 @@ class Captured:
         )
 
 
-def capture(step: Callable[..., Any] | None = None, *, fallback: bool = False, limit: int = 8) -> Any:
+def capture(
+    step: Callable[..., Any] | None = None,
+    *,
+    fallback: bool = False,
+    limit: int = 8,
+    passes: Sequence[str] = tuple(PASSES),
+) -> Any:
     """Make `step` a function whose kernel calls are recorded and then replayed with no Python between them.
 
     step      takes tensors, and other hashable values, in lists, tuples and dicts too; returns tensors, in these too.
               It may train: call a model, backward(), an optimizer
     fallback  where the step cannot be recorded: run it in Python from then on and warn, instead of raising CaptureError
     limit     how many recordings are kept; each set of shapes, dtypes and other arguments needs one
+    passes    what is done to a recording: "dead" leaves out calls whose results nobody reads, "shared" computes once
+              what several calls compute, "fused" takes chains of elementwise calls through the cache block by block.
+              None of them changes a bit of what the step does
 
     The first calls run in Python under a recorder, until two runs in a row have made the same calls; from then on
     calls are replayed. Inputs are copied in, and results are new tensors, without history: whatever needs a gradient
@@ -161,7 +172,7 @@ def capture(step: Callable[..., Any] | None = None, *, fallback: bool = False, l
     of an optimizer that is no array. Learning rates, momentum, random numbers and step counts are followed.
     What Python does besides is done while recording only: printing, appending to a list. What it decides by the data
     of a tensor (item(), a boolean mask) cannot be recorded. CaptureError says what and in which line. TypeError for a
-    step that is no function, ValueError for a limit below 1.
+    step that is no function, ValueError for a limit below 1 and for an unknown pass.
     A Python value that the step reads from a variable of outside, and that changes only after the recording, goes
     unnoticed: make it an argument, or a tensor.
 
@@ -182,12 +193,15 @@ def capture(step: Callable[..., Any] | None = None, *, fallback: bool = False, l
     (True, 1)
     """
     if step is None:
-        return lambda function: capture(function, fallback=fallback, limit=limit)
+        return lambda function: capture(function, fallback=fallback, limit=limit, passes=passes)
     if not callable(step):
         raise TypeError(f"capture: takes a function, not a {type(step).__name__}")
     if limit < 1:
         raise ValueError(f"capture: limit is a number of recordings from 1 on, not {limit}")
-    return Captured(step, fallback, limit)
+    unknown = [name for name in passes if name not in PASSES]
+    if unknown:
+        raise ValueError(f"capture: there is no pass {unknown[0]!r}; there are {', '.join(PASSES)}")
+    return Captured(step, fallback, limit, tuple(name for name in PASSES if name in passes))
 
 
 def _watched() -> bool:

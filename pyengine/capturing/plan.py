@@ -178,7 +178,8 @@ def _cells(number: int, cost: Cost) -> tuple[str, ...]:
     shapes += " -> " + ", ".join(written) if written else ""
     flops = f"{cost.flops / 1e6:.3f}" if cost.flops else "-"
     times = f"{cost.bytes / 1024:.1f}", f"{cost.seconds * 1e6:.2f}", f"{100 * cost.share:.0f} %"
-    return str(number), cost.call.kernel, shapes.replace("float32", "f32").replace("float64", "f64"), flops, *times
+    name = f"fused of {len(cost.call.parts)}" if cost.call.parts else cost.call.kernel
+    return str(number), name, shapes.replace("float32", "f32").replace("float64", "f64"), flops, *times
 
 
 def _cost(call: TracedCall, seconds: float, top: Roof) -> Cost:
@@ -196,6 +197,8 @@ def _bytes(operand: Operand) -> int:
 
 def _flops(call: TracedCall) -> int:
     """The work by the `cost` of the operation of that name; 0 where there is none that fits."""
+    if call.parts:
+        return sum(map(_flops, call.parts))
     op = OPS.get(call.kernel)
     if op is None:
         return 0

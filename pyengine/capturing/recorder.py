@@ -1,8 +1,9 @@
 """What a step does, noted while it runs: the native calls, and all that a replay must know besides."""
 
+import importlib
 from collections.abc import Callable, Iterable, Sequence
 from threading import get_ident
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,6 +57,7 @@ class Recorder:
         self._had_gradient = {id(leaf) for leaf in leaves if leaf.grad is not None}
         self._thread = get_ident()
         self._kernels: dict[str, Kernels] = {}
+        self._modules: set[str] = set()  # of native kernels
 
     def __enter__(self) -> "Recorder":
         if tape.observer is not None or tape.recorder is not None:
@@ -79,6 +81,12 @@ class Recorder:
             raise error
         self.failure = self.failure or error
 
+    def module_alone(self) -> ModuleType | None:
+        """The native module that made all calls; None where there were several, or no call."""
+        if len(self._modules) != 1:
+            return None
+        return importlib.import_module(f"pyengine.{next(iter(self._modules))}")
+
     # --- kernels
 
     def _observe(self, device: Device) -> Kernels:
@@ -88,6 +96,7 @@ class Recorder:
             if device.module is None:
                 self.refuse(f"the device {device} is the kernels' definition in Python; there is nothing to replay")
                 return device.kernels
+            self._modules.add(device.module)
             self._kernels[device.name] = kernels = keeping_kernels(device, self._keep)
             kernels.nonzero = self._nonzero(kernels.nonzero)
         return self._kernels[device.name]

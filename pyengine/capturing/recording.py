@@ -16,7 +16,9 @@ from ..memory import is_view
 from ..tape import Value, mark_all_written, mark_written
 from ..tensor import Tensor
 from .arena import Arena
+from .draft import Draft
 from .guards import Guards
+from .passes import PASSES
 from .recorder import CaptureError, Recorder, address
 from .structure import replaced, tensors_in
 from .trace import Trace, View, difference
@@ -47,6 +49,7 @@ class Recording:
         self._written = [tensor for tensor in recorder.changed.values() if address(tensor.data) not in made]
         self._written += [homes[id(leaf)] for leaf in self._homes.values()]
         self._made = recorder.made
+        self._module = recorder.module_alone()
         self._outputs: list[Array] = [tensor.data for tensor in tensors_in(result)]
         self.outputs: list[View] = [self.trace.view_of(array) for array in self._outputs]
         self._shape = replaced(result, lambda tensor: wrapped(_NOTHING, tensor))
@@ -63,11 +66,13 @@ class Recording:
     def forget(self) -> None:
         """Let go of everything but what `difference` needs: this recording will not be replayed."""
         self.trace.forget_arrays()
+        self.trace.forget_calls()
         self.plan = Plan([])
         self._made, self._outputs, self._inputs = [], [], []
 
-    def settle(self) -> None:
-        """Move gradients of leaves to where they are at home, all other results into one block; let go of their arrays.
+    def settle(self, passes: Sequence[str] = tuple(PASSES)) -> None:
+        """Run the passes over the calls, then move gradients of leaves to where they are at home, all other results
+        into one block; let go of their arrays.
 
         Call it when nothing of the step's own Python is left. On a GPU they stay where they are. CaptureError where
         something else holds a result: no replay would give it another.
@@ -81,6 +86,11 @@ class Recording:
         made, self._made = self._made, []
         held = set(self._homes)
         self._check_unheld(made, held)
+        draft = Draft(self.trace, self.outputs, made, held, self._module)
+        for name in passes:
+            PASSES[name](draft)
+        self.trace.calls, self.outputs = draft.calls, draft.outputs
+        self.plan = Plan([call.kept for call in draft.calls])
         for index, leaf in self._homes.items():
             self.plan.move(address(made[index]), made[index].nbytes, address(homes[id(leaf)].data))
         arena = self.arena = Arena(self.trace, self.outputs, made, held)

@@ -36,7 +36,11 @@ class Operand(NamedTuple):
 
 
 class TracedCall(NamedTuple):
-    """A native call and its operands, arguments first."""
+    """A native call and its operands, arguments first.
+
+    kept   the parsed call itself
+    parts  the calls that it does the work of, where a pass has made one of several
+    """
 
     kernel: str
     settings: str
@@ -44,6 +48,8 @@ class TracedCall(NamedTuple):
     inputs: int  # how many of the operands were given by position
     line: str
     operands: tuple[Operand, ...]
+    kept: object = None
+    parts: tuple["TracedCall", ...] = ()
 
 
 class Trace:
@@ -68,8 +74,13 @@ class Trace:
         self.calls = [self._traced(call, plan.views(i)) for i, call in enumerate(recorder.calls)]
 
     def _traced(self, call: Call, views: Sequence[tuple[Any, ...]]) -> TracedCall:
-        operands = tuple(Operand(access, self.view(*where)) for access, *where in views)
-        return TracedCall(call.kernel, call.settings, call.attrs, call.inputs, call.line, operands)
+        operands = tuple(map(self.operand, views))
+        return TracedCall(call.kernel, call.settings, call.attrs, call.inputs, call.line, operands, call.kept)
+
+    def operand(self, seen: tuple[Any, ...]) -> Operand:
+        """An operand as a plan gives it, in terms of the step's memory."""
+        access, *where = seen
+        return Operand(access, self.view(*where))
 
     def view(self, start: int, dtype: str, shape: tuple[int, ...], strides: tuple[int, ...]) -> View:
         """The array at that address in terms of the step's memory."""
@@ -93,6 +104,10 @@ class Trace:
         """The call that made a result."""
         made = ((call, operand.view) for call in self.calls for operand in call.operands)
         return next(call for call, view in made if view.kind == "made" and view.number == number)
+
+    def forget_calls(self) -> None:
+        """Let go of the parsed calls: this trace is only compared with another."""
+        self.calls = [call._replace(kept=None) for call in self.calls]
 
     def forget_arrays(self) -> None:
         """Let go of all arrays but those from outside; no view can be looked up any more."""
