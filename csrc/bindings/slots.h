@@ -1,9 +1,11 @@
 // One slot for each role that a kernel parameter can have: reads a Python object, keeps what the kernel gets.
 //
-// parse() returns nullptr, or what the object should have been, to follow "must be ". The objects stay alive for the
-// length of the call because the caller holds them; a list is copied to a tuple, since others may change it meanwhile.
+// A call goes through its slots without knowing their roles (AnySlot); only the kernel's own arguments, value(), are
+// typed. The objects stay alive for the length of the call because the caller holds them; a list is copied to a tuple,
+// since others may change it meanwhile.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "bindings/arrays.h"
@@ -12,51 +14,58 @@
 
 namespace pe::bindings {
 
-template <class Role>
+class AnySlot {
+ public:
+  AnySlot() = default;
+  AnySlot(const AnySlot&) = delete;
+  AnySlot& operator=(const AnySlot&) = delete;
+
+  // nullptr, or what the object should have been, to follow "must be ".
+  virtual const char* parse(PyObject* object) = 0;
+  // Lets go of Python's objects, for a kept call, whose arrays are kept alive otherwise.
+  virtual void release() {}
+
+  std::span<Array> arrays;  // of this argument, once parsed
+  Access access = Access::read;
+
+ protected:
+  ~AnySlot() = default;
+};
+
+template <class Role>  // without const and &
 struct Slot;
 
 template <>
-struct Slot<In> {
+struct Slot<Array> final : AnySlot {
   Array view;
 
-  const char* parse(PyObject* object) { return view_array(object, view); }
-  In value() const { return view; }
-  void release() {}
-  template <class Visit>
-  void visit(Visit&& visit) {
-    visit(view, Access::read);
+  const char* parse(PyObject* object) override {
+    arrays = {&view, 1};
+    return view_array(object, view);
   }
+  In value() const { return view; }
 };
 
 template <>
-struct Slot<OptIn> {
+struct Slot<OptIn> final : AnySlot {
   Array view;
-  bool present = false;
 
-  const char* parse(PyObject* object) {
-    present = object != Py_None;
-    return present ? view_array(object, view) : nullptr;
+  const char* parse(PyObject* object) override {
+    if (object == Py_None) return nullptr;
+    arrays = {&view, 1};
+    return view_array(object, view);
   }
-  OptIn value() const { return present ? &view : nullptr; }
-  void release() {}
-  template <class Visit>
-  void visit(Visit&& visit) {
-    if (present) visit(view, Access::read);
-  }
+  OptIn value() const { return arrays.data(); }
 };
 
-class ListSlot {
+class ListSlot : public AnySlot {
  public:
-  ListSlot() = default;
-  ListSlot(const ListSlot&) = delete;
-  ListSlot& operator=(const ListSlot&) = delete;
-  ~ListSlot() { Py_XDECREF(tuple_); }
-
-  // For a kept call, whose arrays are kept alive otherwise.
-  void release() { Py_CLEAR(tuple_); }
+  void release() override { Py_CLEAR(tuple_); }
 
  protected:
-  const char* parse(PyObject* object, bool writeable) {
+  ~ListSlot() { Py_XDECREF(tuple_); }
+
+  const char* parse_list(PyObject* object, bool writeable) {
     if (!PyList_Check(object) && !PyTuple_Check(object)) return "a list or tuple of arrays";
     tuple_ = PySequence_Tuple(object);
     if (!tuple_) throw PythonError{};
@@ -66,49 +75,39 @@ class ListSlot {
       if (view_array(item, views_[i])) return "a list of aligned arrays of a supported dtype";
       if (writeable && !is_writeable(item)) return "a list of writeable arrays";
     }
+    arrays = views_;
     return nullptr;
   }
 
-  std::vector<Array> views_;
-
  private:
+  std::vector<Array> views_;
   PyObject* tuple_ = nullptr;
 };
 
 template <>
-struct Slot<InList> : ListSlot {
-  const char* parse(PyObject* object) { return ListSlot::parse(object, false); }
-  InList value() const { return views_; }
-  template <class Visit>
-  void visit(Visit&& visit) {
-    for (Array& view : views_) visit(view, Access::read);
-  }
+struct Slot<InList> final : ListSlot {
+  const char* parse(PyObject* object) override { return parse_list(object, false); }
+  InList value() const { return arrays; }
 };
 
 template <>
-struct Slot<InOutList> : ListSlot {
-  const char* parse(PyObject* object) { return ListSlot::parse(object, true); }
-  InOutList value() { return InOutList(views_.data(), views_.size()); }
-  template <class Visit>
-  void visit(Visit&& visit) {
-    for (Array& view : views_) visit(view, Access::update);
-  }
+struct Slot<InOutList> final : ListSlot {
+  Slot() { access = Access::update; }
+  const char* parse(PyObject* object) override { return parse_list(object, true); }
+  InOutList value() { return InOutList(arrays.data(), arrays.size()); }
 };
 
 // Roles without memory.
 template <class Value>
-struct PlainSlot {
+struct PlainSlot : AnySlot {
   Value stored{};
 
   const Value& value() const { return stored; }
-  void release() {}
-  template <class Visit>
-  void visit(Visit&&) {}
 };
 
 template <>
-struct Slot<const Ints&> : PlainSlot<Ints> {
-  const char* parse(PyObject* object) {
+struct Slot<Ints> final : PlainSlot<Ints> {
+  const char* parse(PyObject* object) override {
     constexpr const char* expected = "an int, a tuple of at most 8 ints, or None";
     stored.none = object == Py_None;
     if (stored.none) return nullptr;
@@ -131,8 +130,8 @@ struct Slot<const Ints&> : PlainSlot<Ints> {
 };
 
 template <>
-struct Slot<DType> : PlainSlot<DType> {
-  const char* parse(PyObject* object) {
+struct Slot<DType> final : PlainSlot<DType> {
+  const char* parse(PyObject* object) override {
     if (!PyArray_DescrCheck(object)) return "a numpy.dtype";
     const std::optional<DType> found = dtype_of(reinterpret_cast<PyArray_Descr*>(object));
     if (!found) return "one of the dtypes float32, float64, float16, bfloat16, int64, int32, uint8, bool";
@@ -142,8 +141,8 @@ struct Slot<DType> : PlainSlot<DType> {
 };
 
 template <>
-struct Slot<Activation> : PlainSlot<Activation> {
-  const char* parse(PyObject* object) {
+struct Slot<Activation> final : PlainSlot<Activation> {
+  const char* parse(PyObject* object) override {
     if (object == Py_None) return nullptr;
     if (!PyUnicode_Check(object) || PyUnicode_CompareWithASCIIString(object, "relu") != 0) return "None or 'relu'";
     stored = Activation::relu;
@@ -152,8 +151,8 @@ struct Slot<Activation> : PlainSlot<Activation> {
 };
 
 template <>
-struct Slot<bool> : PlainSlot<bool> {
-  const char* parse(PyObject* object) {
+struct Slot<bool> final : PlainSlot<bool> {
+  const char* parse(PyObject* object) override {
     const int truth = PyObject_IsTrue(object);
     if (truth < 0) throw PythonError{};
     stored = truth;
@@ -162,8 +161,8 @@ struct Slot<bool> : PlainSlot<bool> {
 };
 
 template <>
-struct Slot<int64_t> : PlainSlot<int64_t> {
-  const char* parse(PyObject* object) {
+struct Slot<int64_t> final : PlainSlot<int64_t> {
+  const char* parse(PyObject* object) override {
     if (!PyIndex_Check(object)) return "an int";
     stored = PyNumber_AsSsize_t(object, PyExc_OverflowError);
     if (stored != -1 || !PyErr_Occurred()) return nullptr;
@@ -173,8 +172,8 @@ struct Slot<int64_t> : PlainSlot<int64_t> {
 };
 
 template <>
-struct Slot<double> : PlainSlot<double> {
-  const char* parse(PyObject* object) {
+struct Slot<double> final : PlainSlot<double> {
+  const char* parse(PyObject* object) override {
     stored = PyFloat_AsDouble(object);
     if (stored != -1.0 || !PyErr_Occurred()) return nullptr;
     PyErr_Clear();
