@@ -122,8 +122,9 @@ class StepRecorder(Protocol):
     def uses(self, tensors: Sequence[Value]) -> None:
         """The step works on the memory that these tensors have now."""
 
-    def same(self, what: str, look: Callable[[], Sequence[Any]]) -> None:
-        """The step depends on the objects that `look()` gives: a replay needs the very same."""
+    def same(self, what: str, source: Any) -> None:
+        """The step depends on the objects in a dict, list or tuple: a replay needs the very same. `source` may also be
+        a function that returns the container."""
 
 
 class _State(threading.local):
@@ -336,12 +337,12 @@ def mark_written(tensor: Any) -> None:
         recorder.written(tensor)
 
 
-def mark_all_written(tensors: Sequence[Any]) -> None:
-    """Note that the memory behind these tensors was written in place, all at once; each was written before."""
+def mark_all_written(versions: Sequence[Version]) -> None:
+    """Note that the memory that has these versions was written in place, all at once."""
     global last_write
-    last_write = next(clock)
-    for tensor in tensors:
-        tensor.version.time = last_write
+    last_write = time = next(clock)
+    for version in versions:
+        version.time = time
 
 
 def _check_unwritten(node: Node) -> None:

@@ -237,6 +237,24 @@ def test_a_setting_that_is_baked_in_is_recorded_anew() -> None:
     assert len(step.recordings) == 2
 
 
+@pytest.mark.parametrize("group", [0, 1])
+@pytest.mark.parametrize(("name", "value"), [("lr", 0.5), ("momentum", 0.9), ("momentum", 0.0), ("weight_decay", 0.1)])
+def test_settings_of_each_group_are_watched(group, name, value) -> None:
+    results = []
+    for capture in (False, True):
+        pe.manual_seed(0)
+        model = network(["relu"], [4, 5])
+        groups = [{"params": model[0].parameters(), "momentum": 0.3}, {"params": model[2].parameters()}]
+        optimizer = optim.SGD(groups, lr=0.1)
+        training = Training(["relu"], [4, 5])
+        training.model, training.optimizer = model, optimizer
+        step = pe.capture(training.step) if capture else training.step
+        losses = train(training, step, 5)
+        optimizer.param_groups[group][name] = value
+        results.append(losses + train(training, step, 5))
+    assert results[0] == results[1]
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -11,6 +11,8 @@
 #include "core/cpu_info.h"
 #include "core/linked_core.h"
 #include "core/plan_module.h"
+#include "core/replay_module.h"
+#include "core/watch_module.h"
 
 namespace py = pybind11;
 
@@ -210,5 +212,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("largest_cache", largest_cache, py::arg("root") = "", kLargestCache);
   m.def("set_stream_limit", change_stream_limit, py::arg("bytes"), kSetStreamLimit);
   add_plan(m);
+  add_replay(m);
+  add_watch(m);
   m.attr("api") = py::capsule(&core(), kCoreApiCapsule);
 }

@@ -50,4 +50,39 @@ std::vector<std::pair<Array, Access>> Plan::views(size_t call) const {
   return seen;
 }
 
+Slot::Slot(const Plan& plan, const void* begin, size_t bytes) {
+  struct Found {
+    const char* begin;
+    size_t bytes;
+    Use use;
+  };
+  const KeptCall::See note = [](void* context, Array& view, Access) {
+    Found& found = *static_cast<Found*>(context);
+    const auto* data = static_cast<const char*>(view.data);
+    if (data >= found.begin && data < found.begin + found.bytes)
+      found.use.arrays.emplace_back(&view, data - found.begin);
+  };
+  for (KeptCall* call : plan.calls()) {
+    Found found{static_cast<const char*>(begin), bytes, {call, {}}};
+    call->visit(note, &found);
+    if (!found.use.arrays.empty()) uses_.push_back(std::move(found.use));
+  }
+}
+
+void Slot::place(void* at) const {
+  struct Move {
+    const Use& use;
+    char* to;
+  };
+  const KeptCall::See shift = [](void* context, Array& view, Access) {
+    const Move& move = *static_cast<Move*>(context);
+    for (const auto& [array, distance] : move.use.arrays)
+      if (array == &view) view.data = move.to + distance;
+  };
+  for (const Use& use : uses_) {
+    Move move{use, static_cast<char*>(at)};
+    use.call->visit(shift, &move);
+  }
+}
+
 }  // namespace pe

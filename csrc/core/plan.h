@@ -29,10 +29,28 @@ class Plan {
   void move(const void* from, size_t bytes, void* to);
   std::vector<std::pair<Array, Access>> views(size_t call) const;
 
+  const std::vector<KeptCall*>& calls() const { return calls_; }
+
  private:
   std::vector<KeptCall*> calls_;
   bool needs_python_ = false;
   int64_t elements_ = 0;
+};
+
+// Memory of a plan that may lie elsewhere in each run, as what a step is given and returns does: the arrays that lie
+// within [begin, begin + bytes) when the slot is made, wherever they are moved later. The plan must outlive it.
+class Slot {
+ public:
+  Slot(const Plan& plan, const void* begin, size_t bytes);
+
+  void place(void* at) const;  // where `begin` is from now on
+
+ private:
+  struct Use {
+    KeptCall* call;
+    std::vector<std::pair<const Array*, ptrdiff_t>> arrays;  // with their distance from `begin`
+  };
+  std::vector<Use> uses_;
 };
 
 }  // namespace pe

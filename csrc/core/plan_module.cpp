@@ -5,7 +5,6 @@
 #include <string>
 
 #include "bindings/faults.h"
-#include "core/plan.h"
 
 namespace py = pybind11;
 
@@ -16,71 +15,14 @@ namespace {
 // meanwhile.
 constexpr int64_t kElementsToReleaseGil = 65536;
 
-// A Plan and the calls that it runs.
-class PlanObject {
- public:
-  explicit PlanObject(const py::list& calls) : calls_(calls) {
-    for (const py::handle call : calls) {
-      auto* kept = static_cast<KeptCall*>(PyCapsule_GetPointer(call.ptr(), kKeptCallCapsule));
-      if (!kept) throw py::error_already_set();
-      plan_.add(kept);
-    }
-  }
-
-  size_t size() const { return plan_.size(); }
-
-  void run(size_t first, std::optional<size_t> last) {
-    const size_t end = std::min(last.value_or(size()), size());
-    raise(without_python([&] { return plan_.run(first, end); }));
-  }
-
-  std::vector<double> run_timed() {
-    std::vector<double> seconds;
-    raise(without_python([&] { return plan_.run_timed(seconds); }));
-    return seconds;
-  }
-
-  // (access, address, dtype, shape, strides in bytes) of each array of a call.
-  py::list views(size_t call) const {
-    if (call >= size()) throw py::index_error("the plan has " + std::to_string(size()) + " calls");
-    constexpr const char* names[] = {"read", "write", "update"};
-    py::list out;
-    for (const auto& [view, access] : plan_.views(call)) {
-      py::tuple shape(view.ndim), strides(view.ndim);
-      for (int i = 0; i < view.ndim; ++i) {
-        shape[static_cast<size_t>(i)] = view.shape[i];
-        strides[static_cast<size_t>(i)] = view.strides[i] * itemsize(view.dtype);
-      }
-      out.append(py::make_tuple(names[static_cast<int>(access)], reinterpret_cast<uintptr_t>(view.data),
-                                name(view.dtype), shape, strides));
-    }
-    return out;
-  }
-
-  void move(uintptr_t from, size_t bytes, uintptr_t to) {
-    plan_.move(reinterpret_cast<const void*>(from), bytes, reinterpret_cast<void*>(to));
-  }
-
- private:
-  template <class Run>
-  std::optional<Plan::Stop> without_python(Run&& run) {
-    if (plan_.needs_python() || plan_.elements() < kElementsToReleaseGil) return run();
-    const py::gil_scoped_release released;
-    return run();
-  }
-
-  // The exception of a call that failed, with the call's number as its attribute `call`.
-  static void raise(const std::optional<Plan::Stop>& stop) {
-    if (!stop) return;
-    if (!PyErr_Occurred()) bindings::set_error(stop->fault);
-    py::error_already_set error;
-    error.value().attr("call") = stop->call;
-    throw error;
-  }
-
-  py::list calls_;
-  Plan plan_;
-};
+// The exception of a call that failed, with the call's number as its attribute `call`.
+void raise(const std::optional<Plan::Stop>& stop) {
+  if (!stop) return;
+  if (!PyErr_Occurred()) bindings::set_error(stop->fault);
+  py::error_already_set error;
+  error.value().attr("call") = stop->call;
+  throw error;
+}
 
 constexpr const char* kPlan = R"(Kernel calls to be run again, in order, without Python between them.
 
@@ -89,6 +31,52 @@ calls  capsules as the functions in a kernel module's `_keepers` return them
 An exception of a kernel ends the run and has the number of the call as its attribute `call`.)";
 
 }  // namespace
+
+PlanObject::PlanObject(const py::list& calls) : calls_(calls) {
+  for (const py::handle call : calls) {
+    auto* kept = static_cast<KeptCall*>(PyCapsule_GetPointer(call.ptr(), kKeptCallCapsule));
+    if (!kept) throw py::error_already_set();
+    plan_.add(kept);
+  }
+}
+
+void PlanObject::run(size_t first, std::optional<size_t> last) {
+  const size_t end = std::min(last.value_or(size()), size());
+  raise(without_python([&] { return plan_.run(first, end); }));
+}
+
+std::vector<double> PlanObject::run_timed() {
+  std::vector<double> seconds;
+  raise(without_python([&] { return plan_.run_timed(seconds); }));
+  return seconds;
+}
+
+py::list PlanObject::views(size_t call) const {
+  if (call >= size()) throw py::index_error("the plan has " + std::to_string(size()) + " calls");
+  constexpr const char* names[] = {"read", "write", "update"};
+  py::list out;
+  for (const auto& [view, access] : plan_.views(call)) {
+    py::tuple shape(view.ndim), strides(view.ndim);
+    for (int i = 0; i < view.ndim; ++i) {
+      shape[static_cast<size_t>(i)] = view.shape[i];
+      strides[static_cast<size_t>(i)] = view.strides[i] * itemsize(view.dtype);
+    }
+    out.append(py::make_tuple(names[static_cast<int>(access)], reinterpret_cast<uintptr_t>(view.data), name(view.dtype),
+                              shape, strides));
+  }
+  return out;
+}
+
+void PlanObject::move(uintptr_t from, size_t bytes, uintptr_t to) {
+  plan_.move(reinterpret_cast<const void*>(from), bytes, reinterpret_cast<void*>(to));
+}
+
+template <class Run>
+std::optional<Plan::Stop> PlanObject::without_python(Run&& run) {
+  if (plan_.needs_python() || plan_.elements() < kElementsToReleaseGil) return run();
+  const py::gil_scoped_release released;
+  return run();
+}
 
 void add_plan(py::module_& module) {
   py::class_<PlanObject>(module, "Plan", kPlan)

@@ -42,19 +42,23 @@ class Captured:
         """What the step does with these arguments: replayed where a recording fits, else in Python."""
         if self._eager is not None or _watched():
             return self.step(*args, **kwargs)
-        try:
-            key, inputs = read(args, kwargs)
-            if tape.no_grad_blocks:
-                key = key, tape.state.grad_enabled
-            known = self._by_call.get(key, ())
-        except TypeError:
-            return self._give_up(_bad_argument((args, kwargs)), args, kwargs)
+        tracking = not tape.no_grad_blocks or tape.state.grad_enabled
         with self._lock:
+            last = self._last
+            if last is not None and not kwargs and last.tracking is tracking:
+                inputs = last.match(args)
+                if inputs is not None and last.guards.hold():
+                    return last.replay(inputs)
+            try:
+                signed, inputs = read(args, kwargs)
+                known = self._by_call.get((signed, tracking), ())
+            except TypeError:
+                return self._give_up(_bad_argument((args, kwargs)), args, kwargs)
             for recording in known:
                 if recording.guards.hold():
                     self._last = recording
                     return recording.replay(inputs)
-            return self._record(key, args, kwargs, inputs)
+            return self._record((signed, tracking), args, kwargs, inputs)
 
     @property
     def plan(self) -> CapturedPlan:
@@ -100,8 +104,9 @@ class Captured:
         if recorder.watched:
             return replaced(result, Tensor.detach)
         self._leaves = list(recorder.leaves.values())
-        recording, returned = Recording(recorder, own, result), detached(result)
-        del result, own_args, own_kwargs, recorder  # what is left of the step's Python
+        given = None if own_kwargs else own_args
+        recording, returned = Recording(recorder, own, result, given, key[1]), detached(result)
+        del result, own_args, own_kwargs, given, recorder  # what is left of the step's Python
         self._confirm(key, recording)
         return returned
 
@@ -166,10 +171,11 @@ def capture(
               None of them changes a bit of what the step does
 
     The first calls run in Python under a recorder, until two runs in a row have made the same calls; from then on
-    calls are replayed. Inputs are copied in, and results are new tensors, without history: whatever needs a gradient
-    belongs into the step. Gradients of parameters keep their memory from replay to replay. A step is recorded anew
-    when a guard finds something changed: an attribute or the mode of a module, the memory of a parameter, a setting
-    of an optimizer that is no array. Learning rates, momentum, random numbers and step counts are followed.
+    calls are replayed. What the step writes into an argument it writes into a copy; results are new tensors, without
+    history: whatever needs a gradient belongs into the step. Gradients of parameters keep their memory from replay to
+    replay. A step is recorded anew when a guard finds something changed: an attribute or the mode of a module, the
+    memory of a parameter, a setting of an optimizer that is no array. Learning rates, momentum, random numbers and
+    step counts are followed.
     What Python does besides is done while recording only: printing, appending to a list. What it decides by the data
     of a tensor (item(), a boolean mask) cannot be recorded. CaptureError says what and in which line. TypeError for a
     step that is no function, ValueError for a limit below 1 and for an unknown pass.

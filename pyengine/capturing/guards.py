@@ -1,30 +1,28 @@
 """What must still be as it was when a step was recorded, for its recording to stand for it."""
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
-from operator import attrgetter, is_
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
+from .. import tape
+from .._core import Watch
 from ..tape import Value
-
-_memory, _tracked = attrgetter("data"), attrgetter("requires_grad")
 
 
 class Guards:
     """Conditions on what a step takes from around it.
 
-    They are asked before every replay, so all compare objects by identity, in loops that run in C.
+    They are asked before every replay, so all compare objects by identity, natively (csrc/core/watch_module.cpp). For
+    each condition there is a function that says in words what was changed.
     """
 
     def __init__(self) -> None:
+        self._watch = Watch()
+        self._words: list[Callable[[], str]] = []  # one for each condition
         self._modules: dict[int, Any] = {}
-        self._attributes: list[dict[str, Any]] = []  # of the modules
-        self._values: list[Any] = []  # of these attributes
         self._tensors: dict[int, Value] = {}
-        self._data: list[Any] = []
-        self._required: list[bool] = []
-        self._gradients: list[tuple[Value, Any]] = []
-        self._looks: list[tuple[str, Callable[[], Sequence[Any]], list[Any]]] = []
+        self._containers: dict[int, Any] = {}
+        self._had_none: list[bool] = []  # for each gradient
 
     def add_module(self, module: Any) -> None:
         """No attribute of the module is another object, and its tensors lie where they lie now."""
@@ -32,8 +30,8 @@ class Guards:
             return
         attributes = vars(module)
         self._modules[id(module)] = module
-        self._attributes.append(attributes)
-        self._values += attributes.values()
+        self._watch.members(attributes)
+        self._words.append(partial(_changed_attribute, module, dict(attributes)))
         self.add_tensors(value for value in attributes.values() if isinstance(value, Value))
 
     def add_tensors(self, tensors: Iterable[Value]) -> None:
@@ -41,59 +39,52 @@ class Guards:
         for tensor in tensors:
             if id(tensor) not in self._tensors:
                 self._tensors[id(tensor)] = tensor
-                self._data.append(tensor.data)
-                self._required.append(tensor.requires_grad)
+                self._add_attribute(tensor, "data", f"the memory of a tensor of shape {tensor.shape}")
+                self._add_attribute(tensor, "requires_grad", f"requires_grad of a tensor of shape {tensor.shape}")
 
     def add_gradient(self, leaf: Value) -> None:
         """The leaf's gradient is the array that it is now, or there is none as there is none now."""
-        self._gradients.append((leaf, None if leaf.grad is None else leaf.grad.data))
+        self._add_attribute(leaf, "grad.data", f"the gradient that a tensor of shape {leaf.shape} has before the step")
+        self._had_none.append(leaf.grad is None)
 
-    def add(self, what: str, look: Callable[[], Sequence[Any]]) -> None:
-        """`look()` gives the objects that it gives now; `what` names them."""
-        self._looks.append((what, look, list(look())))
+    def add_hooks(self, leaves: Iterable[Value]) -> None:
+        """There are the hooks on the gradients of these that there are now."""
+        for leaf in leaves:
+            self._watch.item(tape.hooks, id(leaf))
+            self._words.append(lambda: "a hook on a gradient")
+
+    def add(self, what: str, source: Any) -> None:
+        """The elements of a list or tuple, or the values of a dict, are the objects that they are now.
+
+        source  the container, or a function that returns it
+        what    names it
+        """
+        if id(source) not in self._containers:
+            self._containers[id(source)] = source
+            self._watch.members(source)
+            self._words.append(lambda: what)
 
     def pattern(self) -> tuple[bool, ...]:
         """The conditions that a loop may well alternate between: which gradients there are, and modes of modules."""
-        modes = [module.training for module in self._modules.values()]
-        return (*(seen is None for _, seen in self._gradients), *modes)
+        return (*self._had_none, *(module.training for module in self._modules.values()))
 
     def hold(self) -> bool:
         """Whether everything is as it was."""
-        for leaf, seen in self._gradients:
-            grad = leaf.grad
-            if (None if grad is None else grad.data) is not seen:
-                return False
-        tensors = self._tensors.values()
-        if not all(map(is_, map(_memory, tensors), self._data)):
-            return False
-        if not all(map(is_, map(_tracked, tensors), self._required)):
-            return False
-        attributes = self._attributes
-        if sum(map(len, attributes)) != len(self._values):
-            return False
-        if not all(map(is_, chain.from_iterable(map(dict.values, attributes)), self._values)):
-            return False
-        return all(_same(look(), objects) for _, look, objects in self._looks)
+        return self._watch.broken() is None
 
     def broken(self) -> str:
         """In words, what is no more as it was; empty where nothing is."""
-        for leaf, seen in self._gradients:
-            if (None if leaf.grad is None else leaf.grad.data) is not seen:
-                return f"the gradient that a tensor of shape {leaf.shape} has before the step"
-        for tensor, data, tracked in zip(self._tensors.values(), self._data, self._required, strict=True):
-            if tensor.data is not data:
-                return f"the memory of a tensor of shape {tensor.shape}"
-            if tensor.requires_grad is not tracked:
-                return f"requires_grad of a tensor of shape {tensor.shape}"
-        before = iter(self._values)
-        for module, attributes in zip(self._modules.values(), self._attributes, strict=True):
-            for name, value in attributes.items():
-                if value is not next(before, None):
-                    return f"the attribute {name} of a {type(module).__name__}"
-        if next(before, None) is not None:
-            return "which attributes the modules have"
-        return next((what for what, look, objects in self._looks if not _same(look(), objects)), "")
+        number = self._watch.broken()
+        return "" if number is None else self._words[number]()
+
+    def _add_attribute(self, owner: Any, path: str, what: str) -> None:
+        self._watch.attribute(owner, path)
+        self._words.append(lambda: what)
 
 
-def _same(now: Sequence[Any], before: Sequence[Any]) -> bool:
-    return len(now) == len(before) and all(map(is_, now, before))
+def _changed_attribute(module: Any, before: dict[str, Any]) -> str:
+    now = vars(module)
+    changed = (name for name in (*now, *before) if now.get(name, module) is not before.get(name, module))
+    name = next(changed, None)
+    kind = type(module).__name__
+    return f"the order in which a {kind} has its attributes" if name is None else f"the attribute {name} of a {kind}"

@@ -14,6 +14,7 @@ from .. import dtypes
 from ..backend import Array
 from ..ops import OPS, Spec
 from ..roof import Roof, roof
+from ..tensor import Tensor
 from .arena import Arena
 from .drawing import draw_arena
 from .recorder import CaptureError
@@ -45,7 +46,7 @@ class CapturedPlan:
     """The kernel calls of a captured step, in order; `captured.plan` gives that of the recording used last.
 
     >>> import pyengine as pe
-    >>> step = pe.capture(lambda x: (x * 2).relu().sum())
+    >>> step = pe.capture(lambda x: (x * 2).relu().sum(), passes=())  # as it was recorded, nothing fused
     >>> for _ in range(3):
     ...     y = step(pe.tensor([1.0, -1.0]))
     >>> print(step.plan)
@@ -113,20 +114,24 @@ class CapturedPlan:
             Path(path).write_text(drawn)
         return drawn
 
-    def step(self) -> Iterator[Step]:
-        """Run call by call, with the inputs of the last replay; each call with the values that it read and wrote.
+    def step(self, *inputs: Tensor) -> Iterator[Step]:
+        """Run call by call; each call with the values that it read and wrote.
 
-        Weights, state and gradients are as before when the iteration ends. CaptureError on a GPU.
+        inputs  the tensors that the step is to be given; without any, those that it was recorded with
+        Weights, state and gradients are as before when the iteration ends. ValueError for tensors of other shapes or
+        dtypes, CaptureError on a GPU.
 
         >>> import pyengine as pe
         >>> double = pe.capture(lambda x: x * 2)
         >>> for _ in range(3):
         ...     y = double(pe.tensor([1.0, 3.0]))
-        >>> [(done.call.kernel, done.written[0].tolist()) for done in double.plan.step()]
-        [('mul', [2.0, 6.0])]
+        >>> [(done.call.kernel, done.written[0].tolist()) for done in double.plan.step(pe.tensor([5.0, 6.0]))]
+        [('mul', [10.0, 12.0])]
         """
         if self.arena is None:
             raise CaptureError("step: on a GPU results cannot be looked at one by one")
+        if inputs:
+            self._recording.fill(inputs)
         with self._restored():
             for i, call in enumerate(self._recording.trace.calls):
                 views = self._recording.plan.views(i)

@@ -181,10 +181,10 @@ class Recorder:
         if get_ident() == self._thread:
             self.guards.add_tensors(tensors)
 
-    def same(self, what: str, look: Callable[[], Sequence[Any]]) -> None:
-        """The step depends on the objects that `look()` gives: a replay needs the very same."""
+    def same(self, what: str, source: Any) -> None:
+        """The step depends on the objects in a dict, list or tuple, or in that which the function `source` returns."""
         if get_ident() == self._thread:
-            self.guards.add(what, look)
+            self.guards.add(what, source)
 
 
 _EXTRAS = ("out", "bias", "act")  # what kernels take beyond the attributes of the operation

@@ -3,22 +3,22 @@
 import gc
 import sys
 import weakref
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import tape
-from .._core import Plan
+from .._core import Plan, Replay
 from ..backend import Array
 from ..memory import is_view
-from ..tape import Value, mark_all_written, mark_written
+from ..tape import Value, Version, mark_all_written, mark_written
 from ..tensor import Tensor
 from .arena import Arena
 from .draft import Draft
 from .guards import Guards
 from .passes import PASSES
+from .ports import DevicePorts, HostPorts
 from .recorder import CaptureError, Recorder, address
 from .structure import replaced, tensors_in
 from .trace import Trace, View, difference
@@ -27,18 +27,29 @@ from .trace import Trace, View, difference
 class Recording:
     """What a recorder noted, ready to be replayed.
 
-    recorder  after the step has run
-    inputs    the tensors that the step was given: copies of the caller's, which replays overwrite
-    result    what the step returned: tensors in lists, tuples and dicts
+    recorder   after the step has run
+    inputs     the tensors that the step was given: copies of the caller's
+    result     what the step returned: tensors in lists, tuples and dicts
+    arguments  all that the step was given, by position; None where something was given by name
+    tracking   whether operations were tracked for gradients
 
     replay() gives the results of later calls; that of this one is the caller's.
     """
 
-    def __init__(self, recorder: Recorder, inputs: Sequence[Tensor], result: Any) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        inputs: Sequence[Tensor],
+        result: Any,
+        arguments: tuple[Any, ...] | None = None,
+        tracking: bool = True,
+    ) -> None:
         self.plan = Plan([call.kept for call in recorder.calls])
         self.trace = Trace(recorder, self.plan, [tensor.data for tensor in inputs])
         self.guards: Guards = recorder.guards
-        self.guards.add("a hook on a gradient", partial(_hooks_of, [id(leaf) for leaf in recorder.leaves.values()]))
+        self.guards.add_hooks(recorder.leaves.values())
+        self.tracking = tracking
+        self._arguments = arguments
         self._inputs = list(inputs)
         self._renewals = recorder.renewals
         made = {address(array): i for i, array in enumerate(recorder.made)}
@@ -46,14 +57,17 @@ class Recording:
         for leaf in self._homes.values():
             leaf.grad = settled_gradient(leaf)
         self._gradients: list[tuple[Value, Any]] = [(leaf, leaf.grad) for leaf in recorder.leaves.values()]
-        self._written = [tensor for tensor in recorder.changed.values() if address(tensor.data) not in made]
-        self._written += [homes[id(leaf)] for leaf in self._homes.values()]
+        changed = [tensor for tensor in recorder.changed.values() if address(tensor.data) not in made]
+        changed += [homes[id(leaf)] for leaf in self._homes.values()]
+        self._written: list[Version] = [tensor.version for tensor in changed if tensor.version is not None]
         self._made = recorder.made
         self._module = recorder.module_alone()
         self._outputs: list[Array] = [tensor.data for tensor in tensors_in(result)]
         self.outputs: list[View] = [self.trace.view_of(array) for array in self._outputs]
         self._shape = replaced(result, lambda tensor: wrapped(_NOTHING, tensor))
         self.arena: Arena | None = None
+        self._ports: Replay | DevicePorts  # once settled, as is
+        self.match: Callable[[tuple[Any, ...]], Sequence[Tensor] | None]  # the tensors in a call that plainly fits
 
     def difference(self, other: "Recording") -> str:
         """In words, what another run of the step did otherwise; empty where it did the same."""
@@ -78,7 +92,11 @@ class Recording:
         something else holds a result: no replay would give it another.
         """
         self.trace.forget_arrays()
-        if any(not isinstance(array, np.ndarray) for array in self._made):
+        inputs = [tensor.data for tensor in self._inputs]
+        if any(not isinstance(array, np.ndarray) for array in (*self._made, *inputs, *self.trace.outside)):
+            kernels = [tensor.device.kernels for tensor in tensors_in(self._shape)]
+            self._ports = DevicePorts(self.plan, self._inputs, list(zip(kernels, self._outputs, strict=True)))
+            self.match = self._ports.match
             return
         dtypes = [array.dtype for array in self._outputs]
         self._outputs = [a for a, view in zip(self._outputs, self.outputs, strict=True) if view.kind != "made"]
@@ -91,17 +109,28 @@ class Recording:
             PASSES[name](draft)
         self.trace.calls, self.outputs = draft.calls, draft.outputs
         self.plan = Plan([call.kept for call in draft.calls])
+        ports = HostPorts(self.plan, self.trace, inputs, self.outputs, made, held)
         for index, leaf in self._homes.items():
             self.plan.move(address(made[index]), made[index].nbytes, address(homes[id(leaf)].data))
         arena = self.arena = Arena(self.trace, self.outputs, made, held)
         for index in arena.places:
             self.plan.move(address(made[index]), made[index].nbytes, arena.target(index))
         self._outputs = [
-            next(kept) if view.kind != "made"
-            else arena.array(view, dtype) if view.number in arena.places
-            else _part(homes[id(self._homes[view.number])].data, view, dtype)
+            self._settled(view, dtype, arena) if view.kind == "made" else next(kept)
             for view, dtype in zip(self.outputs, dtypes, strict=True)
-        ]  # fmt: skip
+        ]
+        self._ports = ports.replay(
+            self._arguments, self._outputs, [homes[id(leaf)].data for leaf in self._homes.values()]
+        )
+        self.match = self._ports.match
+
+    def _settled(self, view: View, dtype: np.dtype, arena: Arena) -> Array:
+        """Where a result lies that calls made."""
+        if view.number in arena.places:
+            return arena.array(view, dtype)
+        if view.number in self._homes:
+            return _part(homes[id(self._homes[view.number])].data, view, dtype)
+        return np.empty(view.shape, dtype)  # it has no elements
 
     def _check_unheld(self, made: list[Array], held: set[int]) -> None:
         def kept() -> list[int]:
@@ -121,10 +150,8 @@ class Recording:
         """Do what the step does, with these inputs: of the shapes, dtypes and devices of those at the recording."""
         for _, renew in self._renewals:
             renew()
-        for own, given in zip(self._inputs, inputs, strict=True):
-            own.device.kernels.copy(given.data, own.data.dtype, out=own.data)
         try:
-            self.plan.run()
+            arrays = self._ports.run(inputs)
         except Exception as error:
             call = getattr(error, "call", None)
             if call is not None:
@@ -134,9 +161,21 @@ class Recording:
             leaf.grad = gradient
         mark_all_written(self._written)
         if self._shape.__class__ is Tensor:  # the usual result
-            return _copy(self._shape, self._outputs[0])
-        arrays = iter(self._outputs)
-        return replaced(self._shape, lambda tensor: _copy(tensor, next(arrays)))
+            return wrapped(arrays[0], self._shape)
+        left = iter(arrays)
+        return replaced(self._shape, lambda tensor: wrapped(next(left), tensor))
+
+    def fill(self, inputs: Sequence[Tensor]) -> None:
+        """Copy these into the recording's own inputs, on which its plan works between replays."""
+        given, expected = ([(t.shape, t.dtype) for t in tensors] for tensors in (inputs, self._inputs))
+        if given != expected:
+            raise ValueError(f"the step was recorded with {_listed(expected)}, not {_listed(given)}")
+        for own, tensor in zip(self._inputs, inputs, strict=True):
+            own.device.kernels.copy(tensor.data, own.dtype, out=own.data)
+
+
+def _listed(tensors: list[tuple[tuple[int, ...], np.dtype]]) -> str:
+    return ", ".join(f"{dtype}{list(shape)}" for shape, dtype in tensors) or "no tensors"
 
 
 _NOTHING = np.empty(0, np.float32)
@@ -159,10 +198,6 @@ def settled_gradient(leaf: Value) -> Tensor:
         gradient.device.kernels.copy(gradient.data, gradient.data.dtype, out=home.data)
     mark_written(home)
     return home
-
-
-def _hooks_of(leaves: list[int]) -> list[Any]:
-    return list(map(tape.hooks.get, leaves)) if tape.hooks else [None] * len(leaves)
 
 
 def _is_new(leaf: Value, made: dict[int, int]) -> bool:

@@ -53,10 +53,18 @@ def unknown_in(value: Any) -> Any:
     return next((found for part in value if (found := unknown_in(part)) is not None), None)
 
 
+def read(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Sequence[Tensor]]:
+    """The signature of a call's arguments, and the tensors in them. TypeError for what is not hashable."""
+    return signature((args, kwargs)), list(tensors_in((args, kwargs)))
+
+
 def signature(value: Any) -> Any:
     """What two structures have in common that one recording can serve: hashable.
 
     Of a tensor shape, dtype, device and whether it requires a gradient; of anything else the value itself.
+
+    >>> signature(0.0) == signature(-0.0), signature(float("nan")) == signature(float("nan"))
+    (False, True)
     """
     if isinstance(value, Tensor):
         return value.data.shape, value.data.dtype, value.device, value.requires_grad
@@ -64,18 +72,4 @@ def signature(value: Any) -> Any:
         return dict, tuple((key, signature(part)) for key, part in value.items())
     if isinstance(value, list | tuple):
         return type(value), tuple([signature(part) for part in value])
-    return type(value), value
-
-
-def read(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Sequence[Tensor]]:
-    """The signature of a call's arguments, and the tensors in them. TypeError for what is not hashable."""
-    key: list[Any] = []
-    for value in args:
-        if value.__class__ is not Tensor:
-            break
-        data = value.data
-        key += (data.shape, data.dtype, value.device, value.requires_grad)
-    else:
-        if not kwargs:  # the usual call, of tensors alone, is written out: this runs before every replay
-            return tuple(key), args
-    return signature((args, kwargs)), list(tensors_in((args, kwargs)))
+    return type(value), repr(value) if isinstance(value, float | complex) else value

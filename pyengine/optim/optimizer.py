@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -184,9 +185,10 @@ class Optimizer:
             elif tensor.device is not p.device or tensor.data.dtype != bucket.dtype:  # the model was moved or cast
                 tensor = held[name] = tensor.to(p.device, bucket.dtype)
             arrays.append(tensor.data)
+            if tape.recorder is not None:
+                tape.recorder.same(f"the state of {self._name}", held)
         if tape.recorder is not None:
-            params, state = bucket.params, self.state
-            tape.recorder.same(f"the state {name} of {self._name}", lambda: [state[p].get(name) for p in params])
+            tape.recorder.same(f"the state of {self._name}", self.state)
         return arrays
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -270,19 +272,19 @@ class Optimizer:
 def _tell(recorder: tape.StepRecorder, optimizer: Optimizer) -> None:
     """What a step depends on, beside the arrays that `scalar` gives."""
     what = type(optimizer).__name__
-    recorder.same(f"the groups of {what}", lambda: optimizer.param_groups)
+    recorder.same(f"the groups of {what}", partial(attrgetter("param_groups"), optimizer))
     for group in optimizer.param_groups:
-        recorder.same(f"a setting of {what}", partial(_fixed_settings, group))
+        fixed = [name for name in group if name not in ("params", "lr", "momentum", "betas", "initial_lr")]
+        recorder.same(f"a setting of {what}", partial(itemgetter("params", *fixed), group))
+        recorder.same(f"whether {what} has momentum", partial(_has_momentum, group))
         recorder.same(f"the parameters of {what}", partial(group.__getitem__, "params"))
         recorder.uses(group["params"])
         for p in group["params"]:
             recorder.grad_read(p)
 
 
-def _fixed_settings(group: Group) -> list[Any]:
-    """What a kernel call of this group has baked in."""
-    fixed = [value for name, value in group.items() if name not in ("params", "lr", "momentum", "betas", "initial_lr")]
-    return [*fixed, bool(group.get("momentum"))]
+def _has_momentum(group: Group) -> tuple[bool]:
+    return (bool(group.get("momentum")),)
 
 
 def _buckets(params: list[Tensor]) -> Iterable[Bucket]:
