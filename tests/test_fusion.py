@@ -288,7 +288,7 @@ def test_unknown_passes_are_named() -> None:
 def refusal(*calls, inner=()) -> str:
     """What `_fuse` says of these calls: (kernel, *arrays). Their results live until then."""
     made = [NATIVE._keepers[name](*arrays) for name, *arrays in calls]
-    with pytest.raises(ValueError, match="loop|order") as refused:
+    with pytest.raises(ValueError, match=r"loop|order") as refused:
         NATIVE._fuse([call for _, call in made], list(inner))
     return str(refused.value)
 
