@@ -2,16 +2,37 @@
 
 import json
 import math
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from pyengine.bench import attention, busy, convolution, kernels, measure, peers, report, run, timing, training
-from pyengine.bench.task import Task
+import pyengine as pe
+from pyengine.bench import (
+    alive,
+    attention,
+    busy,
+    captured,
+    convolution,
+    kernels,
+    measure,
+    networks,
+    peers,
+    report,
+    run,
+    timing,
+    training,
+)
+from pyengine.bench.task import Spec, Task, UnavailableError
 from pyengine.bench.timing import median_interval, others_running, take_turns
+from pyengine.bench.work import Step
 from pyengine.cli import app
+from pyengine.recipes import RECIPES
 
 
 def row(**changes):
@@ -179,6 +200,73 @@ def test_rows_of_user_code_are_right_and_so_is_torch(spec) -> None:
     assert task.wrong() == []
 
 
+SMALL_MLP = networks.mlp(8, 6, 4, batch=5)._replace(modes=("fused",))  # compiling takes a while
+CAPTURED = [
+    captured.network_row(SMALL_MLP, "SGD"),
+    captured.network_row(SMALL_MLP, "Adam"),
+    captured.chain_row(1000),
+    captured.calls_row(20),
+    captured.recipe_row(RECIPES["sine"]),  # with an LSTM
+    captured.recipe_row(RECIPES["next-word"]),
+]
+
+
+@pytest.mark.parametrize("spec", CAPTURED, ids=lambda spec: spec.name)
+def test_rows_of_captured_steps_are_right_and_so_are_the_peers(spec) -> None:
+    found = {name: peer for name in ("torch", "jax") if (peer := peers.find(name, 1)) is not None}
+    task = spec.make(found)
+    task.peers.pop("torch compiled", None)
+    task.ours()
+    more = task.more()
+    assert task.wrong() == []
+    assert more["calls"] == len(captured.plan_of(task.ours.step)) > 0
+    assert len(more["first"]["pyengine"]) == captured.FIRST
+    assert min(more["first"]["pyengine"]) > 0
+
+
+def test_a_captured_step_that_goes_wrong_is_noticed() -> None:
+    def fresh(library, array, mode) -> Step:
+        weight = array(np.ones(3, np.float32))
+
+        def step():
+            weight.data[...] += 0.0 if weight.device.name == "numpy" else 1.0
+            return weight.sum()
+
+        return Step(step, ())
+
+    found = captured._task("counting", fresh, 0, 0).wrong()
+    assert [words.split(",")[0] for words in found] == ["pyengine", "eager"]
+
+
+def test_a_row_without_its_data_is_left_out(monkeypatch, capsys) -> None:
+    def make(found):
+        raise UnavailableError("no such folder")
+
+    spec = Spec("captured", "captured step of nothing", "captured", make)
+    monkeypatch.setattr(measure, "all_specs", lambda: [spec])
+    assert len(list(measure.measure([], [], 1, 5))) == 1  # the settings
+    assert capsys.readouterr().err == "captured step of nothing: left out. no such folder\n"
+
+
+def test_a_recipe_without_its_data_has_no_row(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("PYENGINE_DATA", str(tmp_path))
+    with pytest.raises(UnavailableError, match="mnist"):
+        captured.recipe_row(RECIPES["mnist"]).make({})
+
+
+def test_intermediates_are_counted_while_they_live() -> None:
+    x = pe.ones(8, 8).requires_grad_()
+    square, one = 8 * 8 * 4, 4
+
+    def backward() -> None:
+        x.grad = None
+        x.exp().sum().backward()
+
+    # exp, which its gradient needs, and the sum; then the sum is gone, and its gradient and that of x are there
+    assert alive.most_alive(Step(backward, (), [x])) == square + one
+    assert alive.most_alive(Step(backward, ())) == 2 * square + one
+
+
 def test_command_writes_figures_and_a_picture(tmp_path) -> None:
     figures, picture = tmp_path / "figures.json", tmp_path / "roofline.png"
     command = ["bench", "relu 256x256", "--against", "numpy", "--rounds", "5", "--threads", "1", "--peers", "best"]
@@ -220,6 +308,45 @@ def test_time_on_busy_cores_is_a_column_and_has_a_limit() -> None:
     assert report.columns([row(busy=2.04)])[-1] == "on busy cores"
     assert run.complaints([row(busy=2.04)]) == []
     assert "4.5 times as long" in run.complaints([row(busy=4.5)])[0]
+
+
+def test_first_calls_and_memory_of_captured_steps_are_a_table() -> None:
+    first = {"pyengine": [2e-3, 1e-3, 1e-5], "eager": [1e-4] * 3, "torch compiled": [2.5, 1e-4, 1e-4]}
+    captured_row = row(
+        group="captured",
+        kernel="captured",
+        name="a step",
+        seconds={"pyengine": 2e-5, "eager": 1e-4},
+        first=first,
+        calls=10,
+        memory={"captured": 3072, "eager": 4096},
+    )
+    text = report.markdown({**RESULT, "rows": [captured_row]})
+    line = "| a step | 10 | 2.00 µs | 2.00 ms + 1.00 ms | 20.0 + 10.0 | 2.50 s | – | 3.0 KiB | 0.75 |"
+    assert line in text
+    assert "first calls" not in report.markdown(RESULT)
+    assert report.width(report.first_table([captured_row])) > 40
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks the system for the children of a process")
+def test_busy_programs_end_with_the_one_that_started_them() -> None:
+    keeping = "from pyengine.bench.busy import busy_cores\nwith busy_cores(): print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", keeping], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        parent.stdout.readline()
+        children = list(map(int, Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()))
+        parent.send_signal(signal.SIGKILL)
+    assert children
+    deadline = time.monotonic() + 20
+    while any(map(runs, children)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(runs, children))
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def test_busy_cores_slow_everything_down(monkeypatch) -> None:

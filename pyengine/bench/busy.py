@@ -18,15 +18,23 @@ from .timing import WARM_UP
 
 SAMPLES = 7
 SAMPLE_SECONDS = 0.1  # many turns of the scheduler, which are some milliseconds each
+# A program that is killed cannot end its children. They look now and then whether they still have their parent.
+SPINNING = """
+import os, sys
+print(flush=True)
+while os.getppid() == int(sys.argv[1]):
+    for _ in range(100_000):
+        pass
+"""
 
 
 @contextmanager
 def busy_cores() -> Iterator[None]:
     """While this lasts, one other program for each core that this process may use runs without a pause."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    spinning = "print(flush=True)\nwhile True: pass"
+    command = [sys.executable, "-c", SPINNING, str(os.getpid())]
     programs = [
-        subprocess.Popen([sys.executable, "-c", spinning], stdout=subprocess.PIPE)  # noqa: S603  (this program itself)
+        subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603  (this program itself)
         for _ in range(count)
     ]
     try:

@@ -7,6 +7,7 @@ import argparse
 import gc
 import json
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,31 @@ import numpy as np
 
 from .. import get_num_threads, roof, set_num_threads
 from ..train import environment
-from . import attention, convolution, kernels, sequences, training
+from . import attention, captured, convolution, kernels, sequences, training
 from .busy import slowdown
 from .peers import NAMES, Peer, find
-from .task import Spec, Task
+from .task import Spec, Task, UnavailableError
 from .timing import median_interval, take_turns
 
-GROUPS = ("matmul", "conv", "attention", "elementwise", "rows", "function", "loss", "optimizer", "step", "overhead")
+GROUPS = (
+    "matmul",
+    "conv",
+    "attention",
+    "elementwise",
+    "rows",
+    "function",
+    "loss",
+    "optimizer",
+    "step",
+    "captured",
+    "overhead",
+)
 
 
 def all_specs() -> list[Spec]:
     """Every row that there is, by group."""
     found = [*kernels.specs(), *convolution.specs(), *attention.specs(), *sequences.specs(), *training.specs()]
+    found += captured.specs()
     return sorted(found, key=lambda spec: GROUPS.index(spec.group))
 
 
@@ -39,7 +53,11 @@ def measure(
     yield settings(peers, threads)
     for spec in all_specs():
         if spec.matches(asked):
-            task = spec.make(peers)
+            try:
+                task = spec.make(peers)
+            except UnavailableError as error:
+                print(f"{spec.name}: left out. {error}", file=sys.stderr)
+                continue
             record = {"kernel": spec.kernel, **row(task, rounds)}
             if busy:
                 record["busy"] = slowdown(task.ours)
@@ -99,6 +117,7 @@ def row(task: Task, rounds: int) -> dict[str, Any]:
         "kept": rounds if timing.ratios or rounds else 0,
         "dropped": timing.dropped,
         "wrong": task.wrong(),
+        **task.more(),
     }
     record["share"] = limit.seconds(task.flops, task.bytes, task.dtype) / seconds
     if record["share"] > 1 and task.group != "overhead":  # a slow moment while the roof was measured? Look again

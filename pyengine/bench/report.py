@@ -19,13 +19,10 @@ def peer_names(rows: Sequence[Record]) -> list[str]:
 def cells(row: Record, peers: Sequence[str]) -> list[str]:
     """A row of the table: name, time, rate, share of the roof, and for each peer how many times its time ours is."""
     seconds = row["seconds"]["pyengine"]
-    rate = (
-        f"{row['gflops']:.1f} GFLOP/s"
-        if row["group"] in ("matmul", "conv", "attention", "step")
-        else f"{row['gbytes']:.1f} GB/s"
-    )
+    by_flops = row["group"] in ("matmul", "conv", "attention", "step") or (row["group"] == "captured" and row["flops"])
+    rate = f"{row['gflops']:.1f} GFLOP/s" if by_flops else f"{row['gbytes']:.1f} GB/s"
     share = f"{100 * row['share']:.0f} %"
-    if row["group"] == "overhead" or math.isnan(seconds):
+    if row["group"] == "overhead" or not row["bytes"] or math.isnan(seconds):
         rate = share = "–"
     found = [row["name"], duration(seconds), rate, share]
     for peer in peers:
@@ -40,6 +37,43 @@ def columns(rows: Sequence[Record]) -> list[str]:
     """The headings above `cells`."""
     busy = ["on busy cores"] if any("busy" in row for row in rows) else []
     return ["", "time", "rate", "of the roof", *(f"× {peer}" for peer in peer_names(rows)), *busy]
+
+
+FIRST = ["", "kernel calls", "each", "first calls", "of an eager step", "torch compiled", "jax", "memory", "of eager's"]
+
+
+def first_cells(row: Record) -> list[str]:
+    """What else there is to say about a captured step, under the headings FIRST.
+
+    The number of kernel calls that are replayed, and what each takes; the calls until it is replayed, also as multiples
+    of an eager step; the first call of those who compile; the memory of the intermediates.
+    """
+    first, memory = row["first"], row["memory"]
+    recorded = first["pyengine"][:2]
+    eager = row["seconds"].get("eager", math.nan)
+    compiled = [duration(first[name][0]) if name in first else "–" for name in ("torch compiled", "jax")]
+    return [
+        row["name"],
+        f"{row['calls']:,}",
+        duration(row["seconds"]["pyengine"] / row["calls"]),
+        " + ".join(map(duration, recorded)),
+        "–" if math.isnan(eager) else " + ".join(f"{seconds / eager:.1f}" for seconds in recorded),
+        *compiled,
+        size(memory["captured"]),
+        f"{memory['captured'] / memory['eager']:.2f}" if memory["eager"] else "–",
+    ]
+
+
+def size(nbytes: float) -> str:
+    """Bytes with a unit.
+
+    >>> size(100), size(2048), size(5 << 20)
+    ('100 B', '2.0 KiB', '5.0 MiB')
+    """
+    for unit, scale in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if nbytes >= scale:
+            return f"{nbytes / scale:.1f} {unit}"
+    return f"{nbytes} B"
 
 
 def duration(seconds: float) -> str:
@@ -85,8 +119,7 @@ def table(result: Record) -> "Table":
     rows = result["rows"]
     peers = peer_names(rows)
     made = Table(title=heading(result["settings"]), title_justify="left")
-    for i, name in enumerate(columns(rows)):
-        made.add_column(name, justify="right" if i else "left", no_wrap=True)
+    _add_columns(made, columns(rows))
     group = None
     for row in rows:
         if group not in (None, row["group"]):
@@ -94,6 +127,22 @@ def table(result: Record) -> "Table":
         group = row["group"]
         made.add_row(*cells(row, peers))
     return made
+
+
+def first_table(rows: Sequence[Record]) -> "Table":
+    """For the terminal, `first_cells` of captured steps."""
+    from rich.table import Table
+
+    made = Table()
+    _add_columns(made, FIRST)
+    for row in rows:
+        made.add_row(*first_cells(row))
+    return made
+
+
+def _add_columns(made: "Table", names: Sequence[str]) -> None:
+    for i, name in enumerate(names):
+        made.add_column(name, justify="right" if i else "left", no_wrap=True)
 
 
 def width(made: "Table") -> int:
@@ -107,12 +156,16 @@ def markdown(result: Record, kernels: Collection[str] | None = None) -> str:
     """The same as a Markdown table, of the rows of some kernels or all."""
     rows = [row for row in result["rows"] if kernels is None or row["kernel"] in kernels]
     peers = peer_names(rows)
-    headings = columns(rows)
-    lines = [f"*{heading(result['settings'])}*", ""]
-    lines += ["|" + "|".join(f" {name} " for name in headings) + "|"]
-    lines += ["| --- |" + " ---: |" * (len(headings) - 1)]
-    lines += ["| " + " | ".join(cells(row, peers)) + " |" for row in rows]
+    lines = [f"*{heading(result['settings'])}*", "", *_lines(columns(rows), [cells(row, peers) for row in rows])]
+    if first := [first_cells(row) for row in rows if "first" in row]:
+        lines += ["", *_lines(FIRST, first)]
     return "\n".join(lines)
+
+
+def _lines(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table."""
+    head = ["|" + "|".join(f" {name} " for name in headings) + "|", "| --- |" + " ---: |" * (len(headings) - 1)]
+    return head + ["| " + " | ".join(row) + " |" for row in rows]
 
 
 GROUPS = {
@@ -125,6 +178,7 @@ GROUPS = {
     "loss": "cross-entropy with its gradient",
     "optimizer": "optimizer steps",
     "step": "training steps of small networks",
+    "captured": "captured steps",
     "overhead": "operations on 4 numbers",
 }
 

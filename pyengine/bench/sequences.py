@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy as np
 import pyengine
 
 from ..backend import Array
+from .networks import starting_weights
 from .task import Spec
-from .training import Contender, Work, checked_by_losses, spec, starting_weights
+from .work import Contender, Step, Work, checked_by_losses, spec
 
 TABLES = ((50257, 768, (8, 512)), (65, 128, (16, 128)))  # rows, features, the shape of the positions
 ROWS = (4096, 1024)
@@ -141,36 +143,34 @@ def _gpt(library: Any, sizes: Sizes) -> Any:
 def _gpt_step(sizes: Sizes) -> Work:
     """Each token learns to foretell the next one."""
 
-    def contender(library: Any, array: Callable[[Array], Any], mode: str = "") -> Contender:
+    def fresh(library: Any, array: Callable[[Array], Any], mode: str) -> Step:
         rng = np.random.default_rng(0)
         ids = array(rng.integers(0, sizes.vocabulary, (sizes.batch, sizes.context)))
         following = array(rng.integers(0, sizes.vocabulary, sizes.batch * sizes.context))
         places = array(np.arange(sizes.context))
+        model, loss_fn = _gpt(library, sizes), library.nn.CrossEntropyLoss()
+        weights = {
+            key: np.ones(v.shape, np.float32) if ".ln_" in f".{key}" and key.endswith("weight")
+            else starting_weights(i, v)
+            for i, (key, v) in enumerate(model.state_dict().items())
+        }  # fmt: skip
+        model.load_state_dict({key: array(value) for key, value in weights.items()})
+        if library is pyengine:
+            model.to(ids.device)
+        options = {"fused": True} if mode == "fused" else {}
+        stepper = library.optim.AdamW(model.parameters(), lr=1e-3, **options)
 
-        def fresh() -> Callable[[], Any]:
-            model, loss_fn = _gpt(library, sizes), library.nn.CrossEntropyLoss()
-            weights = {
-                key: np.ones(v.shape, np.float32) if ".ln_" in f".{key}" and key.endswith("weight")
-                else starting_weights(i, v)
-                for i, (key, v) in enumerate(model.state_dict().items())
-            }  # fmt: skip
-            model.load_state_dict({key: array(value) for key, value in weights.items()})
-            if library is pyengine:
-                model.to(ids.device)
-            options = {"fused": True} if mode == "fused" else {}
-            stepper = library.optim.AdamW(model.parameters(), lr=1e-3, **options)
-            run = library.compile(model) if mode == "compiled" else model
+        def step(ids: Any, places: Any, following: Any) -> Any:
+            stepper.zero_grad()
+            loss = loss_fn(model(ids, places).reshape(-1, sizes.vocabulary), following)
+            loss.backward()
+            stepper.step()
+            return loss
 
-            def step() -> Any:
-                stepper.zero_grad()
-                loss = loss_fn(run(ids, places).reshape(-1, sizes.vocabulary), following)
-                loss.backward()
-                stepper.step()
-                return loss
+        return Step(step, (ids, places, following))
 
-            return step
-
-        return checked_by_losses(fresh)
+    def contender(library: Any, array: Callable[[Array], Any], mode: str = "") -> Contender:
+        return checked_by_losses(partial(fresh, library, array, mode))
 
     # forward and both gradients: each token meets every weight but those of the tables, and half of the tokens
     weights = sizes.layers * 12 * sizes.width**2 + sizes.vocabulary * sizes.width

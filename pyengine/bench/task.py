@@ -38,6 +38,7 @@ class Task:
     peers        one call by each peer, by name, and the peer's result; a peer that cannot do it is left out
     flops, bytes the least number of operations, and of bytes read and written
     tolerance    of the result, relative to the largest wanted number of each array
+    more         further figures for the row, asked for after the timing
     """
 
     group: str
@@ -50,6 +51,7 @@ class Task:
     dtype: np.dtype
     tolerance: float
     peers: dict[str, tuple[Callable[[], object], Callable[[], Sequence[Array]]]] = field(default_factory=dict)
+    more: Callable[[], dict[str, Any]] = dict
 
     def wrong(self) -> list[str]:
         """Whose result is wrong, in words; the last call of each must have been made."""
@@ -63,6 +65,10 @@ class Task:
                 if not off <= allowed:  # NaN is not <= either
                     found.append(f"{name}, {self.name}: result {i} is off by {off:.3g}, allowed {allowed:.3g}")
         return found
+
+
+class UnavailableError(Exception):
+    """A row cannot be made here: says why."""
 
 
 @dataclass

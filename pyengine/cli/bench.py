@@ -80,9 +80,14 @@ def _run(ops: list[str], against: list[str], threads: int, rounds: int, mode: st
             terminal.print(f"{record.get('name', ''):60}", end="\r")
 
     result = run(ops, against, threads, rounds, mode, busy, seen)
-    made = report.table(result)
-    terminal.width = max(terminal.width, report.width(made))  # a figure cut off is worse than a long line
-    terminal.print(made)
+    tables = [report.table(result)]
+    if recorded := [row for row in result["rows"] if "first" in row]:
+        tables.append(report.first_table(recorded))
+    for table in tables:
+        terminal.width = max(terminal.width, report.width(table))  # a figure cut off is worse than a long line
+        terminal.print(table)
+    for name in set(against) - set(result["settings"]["peers"]):
+        terminal.print(f"{name} is not installed: left out")
     for group, peer, mean, rows in report.geometric_means(result["rows"]):
         terminal.print(f"{group}: geometric mean {mean:.2f} × {peer} ({rows} rows)")
     dropped = sum(row["dropped"] for row in result["rows"])
