@@ -343,15 +343,25 @@ def multinomial(
     if not ((weights > 0).sum(-1) >= least).all():
         hint = "" if replacement or num_samples == 1 else "; draw fewer, or with replacement=True"
         raise ValueError(f"multinomial: a row has fewer than {least} weights above 0{hint}")
-    shape = (*input.shape[:-1], num_samples if replacement else 1)
     if replacement:
-        ends = weights.cumsum(-1)
-        drawn = _uniform("multinomial", shape, dtype=dtypes.float64, device=input.device, generator=generator)
-        drawn = drawn * ends[..., -1:]
-        # by rounding a draw may come to lie behind the last class that has a chance
-        behind = (weights > 0).to(dtypes.int64) * arange(1, weights.shape[-1] + 1, device=input.device)
-        place = (ends.unsqueeze(-2) <= drawn.unsqueeze(-1)).sum(-1)
-        return place.minimum(behind.amax(-1, keepdim=True) - 1)
+        return drawn_again(input, num_samples, generator)
     chances = _uniform("multinomial", input.shape, dtype=dtypes.float64, device=input.device, generator=generator)
     waits = ((-chances).log1p().neg() / weights).masked_fill(weights == 0, float("inf"))
     return waits.topk(num_samples, largest=False).indices
+
+
+def drawn_again(weights: Tensor, count: int, generator: Generator | None = None) -> Tensor:
+    """`multinomial` with replacement, for weights that are known to be right: nothing looks at their data.
+
+    >>> drawn_again(uniform((3, 1), 1.0, 1.0), 2).tolist()
+    [[0, 0], [0, 0], [0, 0]]
+    """
+    weights = weights.detach().to(dtypes.float64)
+    ends = weights.cumsum(-1)
+    shape = (*weights.shape[:-1], count)
+    drawn = _uniform("multinomial", shape, dtype=dtypes.float64, device=weights.device, generator=generator)
+    drawn = drawn * ends[..., -1:]
+    # by rounding a draw may come to lie behind the last class that has a chance
+    behind = (weights > 0).to(dtypes.int64) * arange(1, weights.shape[-1] + 1, device=weights.device)
+    place = (ends.unsqueeze(-2) <= drawn.unsqueeze(-1)).sum(-1)
+    return place.minimum(behind.amax(-1, keepdim=True) - 1)

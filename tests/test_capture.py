@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import pyengine as pe
 from pyengine import nn, optim
+from pyengine.train import Trainer
 
 OPTIMIZERS = {
     "SGD": lambda p: optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=1e-3),
@@ -416,6 +417,35 @@ def test_a_checkpoint_resumes_to_the_same_bits(tmp_path) -> None:
     assert_same(whole, parts)
 
 
+def test_evaluation_in_between_leaves_the_bits_of_training_as_they_were() -> None:
+    """With dropout, batch norm's running means and Adam's state, each of which evaluation could disturb."""
+
+    def fitted(capture: bool, evaluated: bool):
+        training = Training(["dropout", "batch norm"], [4, 5, 6])
+        trainer = Trainer(training.model, training.loss_fn, training.optimizer, capture=capture)
+        batches = list(training.batches(6))
+        val = [(x[:4], y[:4]) for x, y in batches] if evaluated else None
+        pe.manual_seed(7)
+        history = trainer.fit(batches, val, epochs=3)
+        for x, y in batches:  # and step by step, as a loop of one's own may do it
+            trainer.gradients(x, y)
+            if evaluated:
+                trainer.evaluate(val)
+            trainer.update()
+            training.optimizer.zero_grad()
+        trainer.fit(batches, val, epochs=5)
+        return training, [row["train_loss"] for row in history], trainer
+
+    plain, losses, _ = fitted(False, False)
+    for capture, evaluated in ((True, False), (True, True), (False, True)):
+        other, other_losses, trainer = fitted(capture, evaluated)
+        assert other_losses == losses
+        assert_same(plain, other)
+        if capture and evaluated:
+            assert len(trainer._predict.recordings) == 1
+            assert len(trainer._gradients.recordings) == 1
+
+
 # --- what cannot be captured
 
 
@@ -679,7 +709,7 @@ def test_dropping_a_captured_function_gives_its_memory_back() -> None:
 
 def test_a_plan_lists_its_calls_with_their_cost(capsys) -> None:
     training = Training(["relu"], [4, 5, 5, 5])
-    step = pe.capture(training.step)
+    step = pe.capture(training.step, passes=())
     for x, y in training.batches(4):
         step(x, y)
     before = [array.copy() for array in training.state()]

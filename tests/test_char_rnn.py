@@ -56,6 +56,14 @@ def test_the_same_seed_draws_the_same_text(reader) -> None:
     assert len({tuple(row) for row in drawn[0]}) > 1
 
 
+@pytest.mark.parametrize("options", [{"temperature": 0}, {"temperature": 2.0}, {"top_k": 3}])
+def test_capturing_changes_no_token(reader, options, recwarn) -> None:
+    prompt = ids_of("the").expand(2, -1)
+    texts = [reader.generate(prompt, 40, **options, generator=Generator(4), capture=c).tolist() for c in (False, True)]
+    assert texts[0] == texts[1]
+    assert not recwarn.list
+
+
 def test_top_k_leaves_the_likeliest_alone(reader) -> None:
     prompt = ids_of("the quick")
     assert reader.generate(prompt, 15, 5.0, top_k=1).tolist() == reader.generate(prompt, 15, 0).tolist()

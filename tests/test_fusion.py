@@ -277,8 +277,43 @@ def test_results_that_nobody_reads_are_not_made() -> None:
     assert kernels(plan) == ["mul"]
 
 
+def test_a_relu_ends_the_product_before_it() -> None:
+    x, w = pe.rand(30, 40) - 0.5, pe.rand(40, 20) - 0.5
+    assert assert_same(lambda x, w: [(x @ w).relu()], x, w) == ["matmul"]
+    _, plan = replayed(lambda x, w: (x @ w).relu(), x, w)
+    assert "act='relu'" in str(plan)
+
+
+def test_a_relu_ends_the_convolution_before_it() -> None:
+    x, w = pe.rand(2, 3, 9, 9) - 0.5, pe.rand(4, 3, 3, 3) - 0.5
+    assert assert_same(lambda x, w: [pe.nn.functional.conv2d(x, w).relu()], x, w) == ["conv2d"]
+
+
+def test_a_product_that_is_read_elsewhere_keeps_its_result() -> None:
+    x, w = pe.rand(30, 40) - 0.5, pe.rand(40, 20) - 0.5
+
+    def step(x, w):
+        y = x @ w
+        return [y.relu(), y.exp()]
+
+    assert "matmul" in assert_same(step, x, w)
+    assert assert_same(lambda x, w: [y := x @ w, y.relu()], x, w) == ["matmul", "relu"]
+
+
+def test_training_through_a_relu_that_ends_a_product() -> None:
+    x, w = pe.rand(30, 40) - 0.5, pe.tensor(np.random.default_rng(0).standard_normal((40, 20)), requires_grad=True)
+
+    def step(x):
+        w.grad = None
+        y = (x.to(w.dtype) @ w).relu()
+        (y * y).sum().backward()
+        return [y, w.grad]
+
+    assert "relu" not in assert_same(step, x)
+
+
 def test_unknown_passes_are_named() -> None:
-    with pytest.raises(ValueError, match="there is no pass 'fast'; there are dead, shared, fused"):
+    with pytest.raises(ValueError, match="there is no pass 'fast'; there are dead, shared, epilogues, fused"):
         pe.capture(lambda x: x, passes=["fast"])
 
 
@@ -288,7 +323,7 @@ def test_unknown_passes_are_named() -> None:
 def refusal(*calls, inner=()) -> str:
     """What `_fuse` says of these calls: (kernel, *arrays). Their results live until then."""
     made = [NATIVE._keepers[name](*arrays) for name, *arrays in calls]
-    with pytest.raises(ValueError, match="loop|order") as refused:
+    with pytest.raises(ValueError, match=r"loop|order") as refused:
         NATIVE._fuse([call for _, call in made], list(inner))
     return str(refused.value)
 

@@ -1,6 +1,7 @@
 """GPT: GPT-2's layout and outputs, writing with and without a cache, how tokens are chosen, and mistakes."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from pyengine.models import GPT, generate, next_token_loss, pick_token
 from pyengine.random import Generator
 from pyengine.tensor_file import BadFileError
 
+writing = sys.modules["pyengine.models.generate"]  # the package has the function of that name
 SMALL = {"vocab_size": 11, "n_positions": 16, "n_embd": 12, "n_layer": 2, "n_head": 3}
 
 
@@ -121,11 +123,49 @@ def test_the_cache_changes_no_token(model, options, count):
     assert with_cache[:, :3].tolist() == ids.tolist()
 
 
-def test_the_cache_gives_the_same_scores(model):
+@pytest.mark.parametrize("options", [{"temperature": 0}, {}, {"top_k": 4, "temperature": 0.7}, {"top_p": 0.8}])
+def test_capturing_changes_no_token(model, options, recwarn):
+    ids = pe.tensor([[1, 5, 7], [2, 2, 2]])
+    plain, captured = (generate(model, ids, 60, **options, generator=Generator(3), capture=c) for c in (False, True))
+    assert captured.tolist() == plain.tolist()
+    assert not recwarn.list
+
+
+def test_captured_tokens_are_replayed_also_when_the_text_is_read_anew(model, monkeypatch):
+    made = []
+    monkeypatch.setattr(writing, "record", lambda step, **options: made.append(pe.capture(step)) or made[-1])
+    generate(model, pe.tensor([[1]]), 100, capture=True)  # a context of 16: anew every 8 tokens
+    (step,) = made
+    assert len(step.recordings) == 1
+    assert "attention" in str(step.plan)
+
+
+def test_the_default_generator_goes_on_as_it_does_uncaptured(model):
+    drawn = []
+    for capture in (False, True):
+        pe.manual_seed(5)
+        generate(model, pe.tensor([[1]]), 20, capture=capture)
+        drawn.append(pe.rand(3).tolist())
+    assert drawn[0] == drawn[1]
+
+
+def test_a_model_that_went_wrong_is_noticed(model):
+    with pe.no_grad():
+        model.wte.weight.fill_(float("nan"))
+    for capture in (False, True):
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            generate(model, pe.tensor([[1]]), 9, capture=capture)
+
+
+@pytest.mark.parametrize("kind", ["growing", "fixed"])
+def test_the_cache_gives_the_same_scores(model, kind):
     ids = pe.tensor([[1, 5, 7, 10, 2, 6]])
     whole = model(ids).detach().numpy()
-    cache = []
-    parts = [model(ids[:, a:b], cache).detach().numpy() for a, b in ((0, 3), (3, 5), (5, 6))]
+    cache, fixed = [], model.fixed_cache(1, 9)
+    parts = []
+    with pe.no_grad():
+        for a, b in ((0, 3), (3, 5), (5, 6)):
+            parts.append(model(ids[:, a:b], cache if kind == "growing" else fixed.at(pe.arange(a, b))).numpy())
     np.testing.assert_allclose(np.concatenate(parts, 1), whole, rtol=1e-5, atol=1e-5)
 
 
@@ -169,6 +209,13 @@ def test_tokens_are_drawn_by_their_probabilities():
         (lambda: GPT(**SMALL)(pe.ones(1, 17, dtype="int64")), ValueError, "17 tokens is longer than the context of 16"),
         (lambda: GPT(**SMALL)(pe.ones(1, 2)), ValueError, r"int64 \[n, tokens\], not float32"),
         (lambda: GPT(**SMALL)(pe.tensor([[11]])), IndexError, "position 11 is outside"),
+        (lambda: pick_token(pe.tensor([[1.0, float("nan")]])), ValueError, "scores that are NaN or infinite"),
+        (
+            lambda: generate(GPT(**SMALL), pe.tensor([[1]]), 1, use_cache=False, capture=True),
+            ValueError,
+            "no recording",
+        ),
+        (lambda: generate(GPT(**SMALL), pe.tensor([[1]]), 0, top_k=0), ValueError, "top_k is a number of tokens"),
         (lambda: pick_token(pe.zeros(1, 3), temperature=-1), ValueError, "temperature is from 0 on"),
         (lambda: pick_token(pe.zeros(1, 3), top_k=0), ValueError, "top_k is a number of tokens"),
         (lambda: pick_token(pe.zeros(1, 3), top_p=0), ValueError, "top_p is a share above 0"),

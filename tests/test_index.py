@@ -179,6 +179,34 @@ def test_scatter_takes_numbers_and_wider_sources(device) -> None:
     assert pe.zeros(3, 2, device=device).index_add(0, pe.tensor([2, 2], device=device), src)[2].tolist() == [3, 18]
 
 
+@every_device
+def test_index_copy_overwrites_slices(device) -> None:
+    x = pe.zeros(2, 3, 4, device=device)
+    part = pe.arange(16, device=device).to("float32").reshape(2, 4, 2).transpose(1, 2)  # with other strides
+    assert x.index_copy_(-2, pe.tensor([2, 0], device=device), part) is x
+    expected = np.zeros((2, 3, 4), np.float32)
+    expected[:, [2, 0]] = part.numpy()
+    np.testing.assert_array_equal(x.numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: x.index_copy_(0, pe.tensor([3]), pe.zeros(1, 2)), IndexError, "position 3 is outside of axis 0"),
+        (lambda x: x.index_copy_(0, pe.tensor([1]), pe.zeros(2, 2)), ValueError, "the shape of what is chosen"),
+        (lambda x: x.index_copy_(2, pe.tensor([1]), pe.zeros(1, 2)), ValueError, "index_copy_: axis 2 does not exist"),
+        (lambda x: x.index_copy_(0, pe.tensor([[1]]), pe.zeros(1, 2)), ValueError, r"one axis, not shape \(1, 1\)"),
+        (lambda x: x.index_copy_(0, pe.tensor([0, 1]), x[1:]), ValueError, "shares memory"),
+        (lambda x: x.index_copy_(0, pe.tensor([1]), pe.zeros(1, 2, requires_grad=True)), RuntimeError, "not tracked"),
+    ],
+)
+def test_index_copy_refuses(call, error, message) -> None:
+    x = pe.ones(3, 2)
+    with pytest.raises(error, match=message):
+        call(x)
+    assert x.tolist() == [[1.0, 1.0]] * 3
+
+
 def test_embedding_leaves_its_padding_row_alone() -> None:
     weight = pe.ones(4, 2, requires_grad=True)
     nn.functional.embedding(pe.tensor([[0, 3], [0, 1]]), weight, padding_idx=-1).sum().backward()

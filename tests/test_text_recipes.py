@@ -147,6 +147,8 @@ def test_a_model_that_writes(play):
     first, second = (invoke("sample", play / "run", "--tokens", 50, "--seed", 3, "--temperature", 2) for _ in range(2))
     assert first.stdout == second.stdout
     assert len(first.stdout) == 51  # and the end of the line
+    captured = invoke("sample", play / "run", "--tokens", 50, "--seed", 3, "--temperature", 2, "--capture")
+    assert captured.stdout == first.stdout
     given = json.loads(invoke("sample", play / "run", "--prompt", "But", "--tokens", 5, "--top-k", 1, "--json").stdout)
     assert given == {"prompt": "But", "text": " soft"}
     for arguments, message in (

@@ -73,6 +73,16 @@ class AnyCall : public KeptCall {
 
   bool needs_python() const override { return kKeptNeedsPython; }
 
+  bool append_relu(void* out) override {
+    if (outputs_.size() != 1 || !is_contiguous(outputs_[0].view)) return false;
+    for (AnySlot* slot : inputs_) {
+      if (!slot->append_relu()) continue;
+      outputs_[0].view.data = out;
+      return true;
+    }
+    return false;
+  }
+
 #ifdef PE_FUSES
   bool describe(LoopSketch& sketch) override {
     sketch_into(&sketch);

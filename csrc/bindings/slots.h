@@ -24,6 +24,8 @@ class AnySlot {
   virtual const char* parse(PyObject* object) = 0;
   // Lets go of Python's objects, for a kept call, whose arrays are kept alive otherwise.
   virtual void release() {}
+  // Lets the kernel end with relu where this is its activation and there is none yet.
+  virtual bool append_relu() { return false; }
 
   std::span<Array> arrays;  // of this argument, once parsed
   Access access = Access::read;
@@ -147,6 +149,12 @@ struct Slot<Activation> final : PlainSlot<Activation> {
     if (!PyUnicode_Check(object) || PyUnicode_CompareWithASCIIString(object, "relu") != 0) return "None or 'relu'";
     stored = Activation::relu;
     return nullptr;
+  }
+
+  bool append_relu() override {
+    const bool free = stored == Activation::none;
+    stored = Activation::relu;
+    return free;
   }
 };
 

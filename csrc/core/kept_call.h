@@ -38,6 +38,10 @@ class KeptCall {
   // Where the call is one loop over elements, that loop, without running it; false where it is none. A call that
   // is none may be run.
   virtual bool describe(LoopSketch&) { return false; }
+
+  // Where the kernel can end with an activation and has none yet: it ends with relu from now on, and its result, which
+  // is contiguous, goes to `out`. False where it cannot.
+  virtual bool append_relu(void*) { return false; }
 };
 
 inline constexpr const char* kKeptCallCapsule = "pyengine.kept_call.1";

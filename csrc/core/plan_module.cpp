@@ -24,6 +24,12 @@ void raise(const std::optional<Plan::Stop>& stop) {
   throw error;
 }
 
+bool append_relu(const py::object& call, uintptr_t out) {
+  auto* kept = static_cast<KeptCall*>(PyCapsule_GetPointer(call.ptr(), kKeptCallCapsule));
+  if (!kept) throw py::error_already_set();
+  return kept->append_relu(reinterpret_cast<void*>(out));
+}
+
 constexpr const char* kPlan = R"(Kernel calls to be run again, in order, without Python between them.
 
 calls  capsules as the functions in a kernel module's `_keepers` return them
@@ -79,6 +85,8 @@ std::optional<Plan::Stop> PlanObject::without_python(Run&& run) {
 }
 
 void add_plan(py::module_& module) {
+  module.def("append_relu", &append_relu, py::arg("call"), py::arg("address"),
+             "Let a kept call end with relu, its result going to `address`. False where its kernel has no activation.");
   py::class_<PlanObject>(module, "Plan", kPlan)
       .def(py::init<py::list>(), py::arg("calls"))
       .def("__len__", &PlanObject::size)

@@ -167,8 +167,9 @@ def capture(
     fallback  where the step cannot be recorded: run it in Python from then on and warn, instead of raising CaptureError
     limit     how many recordings are kept; each set of shapes, dtypes and other arguments needs one
     passes    what is done to a recording: "dead" leaves out calls whose results nobody reads, "shared" computes once
-              what several calls compute, "fused" takes chains of elementwise calls through the cache block by block.
-              None of them changes a bit of what the step does
+              what several calls compute, "epilogues" lets products and convolutions end with the relu that follows,
+              "fused" takes chains of elementwise calls through the cache block by block. None of them changes a bit
+              of what the step does
 
     The first calls run in Python under a recorder, until two runs in a row have made the same calls; from then on
     calls are replayed. What the step writes into an argument it writes into a copy; results are new tensors, without

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Callable
 
-from .draft import Draft, Key
+from .._core import append_relu
+from .draft import Draft, Key, is_dense
 from .fusion import fuse
 from .trace import TracedCall, View
 
@@ -48,9 +49,38 @@ def share(draft: Draft) -> None:
     draft.outputs = [draft.renamed_view(view) for view in draft.outputs]
 
 
+def append(draft: Draft) -> None:
+    """Let products and convolutions end with the relu that follows them."""
+    counts = draft.counts()
+    fixed = draft.returned() | {("made", number) for number in draft.held}
+    makers: dict[Key, int] = {}  # where each result is made, by the position in `calls`
+    calls: list[TracedCall] = []
+    for call in draft.calls:
+        result = call.operands[-1].view
+        if call.kernel == "relu" and _is_whole(draft, result) and is_dense(result):
+            key = draft.key(call.operands[0].view)
+            at = makers.get(key)
+            alone = at is not None and counts[key] == 2 and key not in fixed and is_dense(call.operands[0].view)
+            if at is not None and alone and append_relu(calls[at].kept, draft.place(result.number)[0]):
+                calls[at] = _ending(calls[at], call)
+                continue
+        makers.update(dict.fromkeys(draft.uses(call).writes, len(calls)))
+        calls.append(call)
+    draft.calls = calls
+
+
+def _ending(call: TracedCall, relu: TracedCall) -> TracedCall:
+    """The call with the result of the relu in place of its own."""
+    given = [part for part in call.settings.split(", ") if part and part != "act=None"]
+    settings = ", ".join([*given, "act='relu'"])
+    operands = (*call.operands[:-1], relu.operands[-1])
+    return call._replace(settings=settings, operands=operands)
+
+
 def _is_whole(draft: Draft, view: View) -> bool:
+    """Whether it is a result from its first byte on, and has elements."""
     return view.kind == "made" and view.offset == 0 and draft.place(view.number)[1] > 0
 
 
 # By the names that `capture(passes=…)` takes, in the order in which they run.
-PASSES: dict[str, Callable[[Draft], None]] = {"dead": drop_dead, "shared": share, "fused": fuse}
+PASSES: dict[str, Callable[[Draft], None]] = {"dead": drop_dead, "shared": share, "epilogues": append, "fused": fuse}

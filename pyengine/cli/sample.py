@@ -7,7 +7,7 @@ import typer
 
 import pyengine as pe
 
-from .common import AsJson, DeviceName, Threads, fail, messages
+from .common import AsJson, DeviceName, Threads, fail, machine, messages
 from .runs import RunFolder, _known
 
 
@@ -28,6 +28,9 @@ def sample(
     seed: Annotated[int | None, writing("The same seed writes the same text.", min=0)] = None,
     device: DeviceName = None,
     threads: Threads = None,
+    capture: Annotated[
+        bool, machine("Replay each token's kernels without Python between them. Never changes the text.", "--capture")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Let the model of a run write on from a prompt; what it writes is shown as it comes.
@@ -49,7 +52,7 @@ def sample(
             fail(str(error))
         if not known:
             fail(f"the prompt {prompt!r} has no words to go on from; give some by --prompt")
-        pieces = sampling.sample(model, vocab, prompt, tokens, temperature, top_k, top_p, seed)
+        pieces = sampling.sample(model, vocab, prompt, tokens, temperature, top_k, top_p, seed, capture)
         if as_json:
             typer.echo(json.dumps({"prompt": prompt, "text": "".join(pieces)}))
             return

@@ -165,6 +165,30 @@ class IndexMethods(InplaceMethods, ViewMethods):
         sums: Tensor = apply(INDEX_ADD, (source, index), attrs)
         return self._operand(self) + sums
 
+    def index_copy_(self, dim: int, index: "Tensor", source: "Tensor") -> "Tensor":
+        """Overwrite the slices along `dim` at the positions `index`, one axis of int64, with those of `source`.
+
+        ValueError for shapes that do not fit and for a `source` that shares memory with this tensor. RuntimeError where
+        gradients are tracked: x[…] = … is for that.
+
+        >>> import pyengine as pe
+        >>> pe.zeros(2, 3).index_copy_(1, pe.tensor([2, 0]), pe.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[2., 0., 1.],
+                [4., 0., 3.]])
+        """
+        if tape.state.grad_enabled and (self.requires_grad or source.requires_grad):
+            raise tape.located(
+                RuntimeError("index_copy_: is not tracked; write x[:, index] = source, or use no_grad()")
+            )
+        if index.ndim != 1:
+            raise tape.located(ValueError(f"index_copy_: the index has one axis, not shape {index.shape}"))
+        axes = normalize_axes("index_copy_", dim, self.ndim)
+        try:
+            kernels_of(self.device).index_put(self.data, source.data, [index.data], axes=axes, out=self.data)
+        except (ValueError, TypeError, IndexError) as error:
+            raise tape.located(error) from None
+        return self._written()
+
     def take(self, index: "Tensor") -> "Tensor":
         """The elements at positions of the tensor made one axis.
 

@@ -4,12 +4,13 @@ from typing import Any
 
 from .. import nn
 from ..autograd import no_grad
+from ..capturing import capture as record
 from ..joining import cat, stack
 from ..random import Generator
 from ..tape import located
 from ..tensor import Tensor
 from .ids import check_ids
-from .pick import pick_token
+from .pick import check_sound, chosen
 
 
 class CharRNN(nn.Module):
@@ -64,12 +65,14 @@ class CharRNN(nn.Module):
         temperature: float = 1.0,
         top_k: int | None = None,
         generator: Generator | None = None,
+        capture: bool = False,
     ) -> Tensor:
         """The ids [n, tokens] and `count` more behind them, one after the other: [n, tokens + count].
 
         temperature  scores are divided by it: the smaller, the surer; 0 always takes the likeliest token
         top_k        only so many of the likeliest tokens may be drawn; None for all
         generator    of the random numbers; None for the default one
+        capture      replay the kernel calls of a token without Python between them (`pe.capture`): the same tokens
         Nothing is dropped out, and the module's mode stays. ValueError for numbers that cannot be, and an empty prompt.
 
         >>> import pyengine as pe
@@ -85,16 +88,27 @@ class CharRNN(nn.Module):
                     f"and {top_k}"
                 )
             )
-        training, made = self.training, []
+        how = (temperature, top_k, None, generator)
+
+        def read(ids: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+            """The token behind these ids, whether it could be drawn, and the new state."""
+            scores, after = self(ids, state or None)
+            token, sound = chosen(scores[:, -1], *how)
+            return token, sound, *after
+
+        read_one = record(read, fallback=True) if capture else read
+        training = self.training
+        made: list[Tensor] = []
         self.eval()
         try:
             with no_grad():
-                last, state = ids, None
-                for _ in range(count):
-                    scores, state = self(last, state)
-                    chosen = pick_token(scores[:, -1], temperature, top_k, generator=generator)
-                    made.append(chosen)
-                    last = chosen.unsqueeze(1)
+                for i in range(count):
+                    if i == 0:
+                        token, sound, *state = read(ids)
+                    else:
+                        token, sound, *state = read_one(made[-1].unsqueeze(1), *state)
+                    check_sound(sound)
+                    made.append(token)
         finally:
             self.train(training)
         return cat([ids, stack(made, 1)], 1) if made else ids

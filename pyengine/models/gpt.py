@@ -12,10 +12,11 @@ from ..nn.functional import cross_entropy, dropout, gelu, linear
 from ..tape import located, require_tensors
 from ..tensor import Tensor
 from ..tensor_file import BadFileError, read_arrays
+from .cache import FixedCache, GrowingCache, Reading
 from .ids import check_ids
 from .pretrained import heads_of, weights_file
 
-Cache = list[tuple[Tensor, Tensor]]  # of each layer the keys and values of the tokens so far, (batch, heads, T, d)
+Cache = GrowingCache | Reading
 
 
 class Projection(nn.Module):
@@ -57,18 +58,28 @@ class CausalSelfAttention(nn.Module):
         batch, tokens, width = input.shape
         parts = self.c_attn(input).reshape(batch, tokens, 3, self.heads, width // self.heads)
         q, k, v = (part.transpose(1, 2) for part in parts.unbind(2))
-        if cache is not None:
-            if layer < len(cache):
-                k, v = cat([cache[layer][0], k], 2), cat([cache[layer][1], v], 2)
-                cache[layer] = (k, v)
-            else:
-                cache.append((k, v))
-        keys = k.shape[2]
-        # after a cache's tokens come one, which looks at all, or several, which need a mask of their own
-        mask = None if tokens in (1, keys) else ones(tokens, keys, device=input.device).tril(keys - tokens) > 0
-        found = attend(q, k, v, mask, self.dropout if self.training else 0.0, causal=tokens == keys)
+        mask: Tensor | None
+        if isinstance(cache, Reading):
+            k, v, mask = cache.extended(layer, k, v)
+            causal = False
+        else:
+            k, v = (k, v) if cache is None else _extended(cache, layer, k, v)
+            keys = k.shape[2]
+            # after a cache's tokens come one, which looks at all, or several, which need a mask of their own
+            mask = None if tokens in (1, keys) else ones(tokens, keys, device=input.device).tril(keys - tokens) > 0
+            causal = tokens == keys
+        found = attend(q, k, v, mask, self.dropout if self.training else 0.0, causal)
         out: Tensor = self.c_proj(found.transpose(1, 2).reshape(batch, tokens, width))
         return dropout(out, self.dropout, self.training)
+
+
+def _extended(cache: GrowingCache, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Keys and values behind those that the cache has of this layer; it takes them over."""
+    if layer < len(cache):
+        cache[layer] = (cat([cache[layer][0], keys], 2), cat([cache[layer][1], values], 2))
+    else:
+        cache.append((keys, values))
+    return cache[layer]
 
 
 class MLP(nn.Module):
@@ -156,6 +167,7 @@ class GPT(nn.Module):
         if not 0 <= dropout <= 1:
             raise ValueError(f"GPT: dropout is a probability, from 0 to 1, not {dropout}")
         self.n_positions = n_positions
+        self.n_head = n_head
         self.dropout = dropout
         self.wte = nn.Embedding(vocab_size, n_embd)
         self.wpe = nn.Embedding(n_positions, n_embd)
@@ -175,7 +187,7 @@ class GPT(nn.Module):
     def features(self, ids: Tensor, cache: Cache | None = None) -> Tensor:
         """[n, tokens] to [n, tokens, n_embd]: what the scores are made of."""
         check_ids("GPT", ids)
-        past = cache[0][0].shape[2] if cache else 0
+        past = cache[0][0].shape[2] if isinstance(cache, list) and cache else 0
         end = past + ids.shape[1]
         if end > self.n_positions:
             raise located(
@@ -184,12 +196,18 @@ class GPT(nn.Module):
                     f"its last tokens: ids[:, -{self.n_positions}:]"
                 )
             )
-        hidden = self.wte(ids) + self.wpe(arange(past, end, device=ids.device))
+        places = cache.positions if isinstance(cache, Reading) else arange(past, end, device=ids.device)
+        hidden = self.wte(ids) + self.wpe(places)
         hidden = dropout(hidden, self.dropout, self.training)
         for i, block in enumerate(self.h):
             hidden = block(hidden, cache, i)
         out: Tensor = self.ln_f(hidden)
         return out
+
+    def fixed_cache(self, batch: int, length: int) -> FixedCache:
+        """An empty cache for `batch` texts of at most `length` tokens, no more than the context."""
+        weight, heads = self.wte.weight, self.n_head
+        return FixedCache(batch, len(self.h), heads, length, weight.shape[1] // heads, weight)
 
     @classmethod
     def from_gpt2(cls, path: str | Path, n_head: int | None = None, dropout: float = 0.0) -> Self:

@@ -48,18 +48,20 @@ def sample(
     top_k: int | None = None,
     top_p: float | None = None,
     seed: int | None = None,
+    capture: bool = False,
 ) -> Iterator[str]:
     """What the model writes after `prompt`, piece by piece: texts that follow each other, the prompt not among them.
 
-    An empty prompt is a line's end. ValueError for a prompt with what the vocabulary lacks, and for settings that
-    cannot be: see `models.pick_token`.
+    An empty prompt is a line's end; `capture` as in `models.generate`. ValueError for a prompt with what the vocabulary
+    lacks, and for settings that cannot be: see `models.pick_token`.
     """
     ids = vocab.encode(prompt or START)
     if not ids:
         raise ValueError(f"sample: the prompt {prompt!r} has no tokens to go on from")
     device = next(model.parameters()).device
     start = Tensor([ids], device=device)
-    tokens = stream(model, start, count, temperature, top_k, top_p, None if seed is None else Generator(seed))
+    generator = None if seed is None else Generator(seed)
+    tokens = stream(model, start, count, temperature, top_k, top_p, generator, capture=capture)
     written = vocab.decode(ids)
     for token in tokens:
         ids.append(int(token[0].item()))
