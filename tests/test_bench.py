@@ -278,6 +278,13 @@ def test_command_writes_figures_and_a_picture(tmp_path) -> None:
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
+def test_command_says_which_peers_are_not_there(monkeypatch) -> None:
+    monkeypatch.setattr(run, "run", lambda *arguments: RESULT)
+    done = CliRunner().invoke(app, ["bench", "sum", "--against", "jax", "--peers", "best"])
+    assert "jax is not installed: left out" in done.output
+    assert "sum 4x4" in done.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

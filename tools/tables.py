@@ -1,6 +1,7 @@
 """The figures in README and docs, rewritten from the committed results of the benchmark: no figure is typed by hand.
 
 pyengine bench --busy --json bench/results/zen3.json
+pyengine bench captured --peers best --json bench/results/emerald_rapids.json
 python tools/tables.py            # rewrites what stands between <!-- benchmark --> and <!-- /benchmark -->
 python tools/tables.py --check    # exit code 1 where a document differs from the results
 """
@@ -21,6 +22,7 @@ sys.path.insert(0, str(ROOT / "bench"))
 import gpu  # noqa: E402  (a script beside this one)
 
 RESULTS = ROOT / "bench/results/zen3.json"
+CAPTURED = ROOT / "bench/results/emerald_rapids.json"  # steps, on a processor with AVX-512
 OPTIMIZERS = {
     "sgd": {"SGD"},
     "adam": {"Adam", "AdamW"},
@@ -50,6 +52,7 @@ def texts(runs: dict[str, Any]) -> Iterator[tuple[Path, str, str]]:
     yield ROOT / "README.md", "benchmark", report.summary(list(runs.values()))
     for mode, result in runs.items():
         yield ROOT / "docs/benchmark.md", mode, report.markdown(result)
+    yield ROOT / "docs/capture.md", "captured", report.markdown(runs_of(CAPTURED)["best"])
     yield ROOT / "docs/gpu.md", "gpu", checked_on_gpus()
     measured = {row["kernel"] for row in runs["best"]["rows"]}
     for family, kernels in families().items():
@@ -57,8 +60,13 @@ def texts(runs: dict[str, Any]) -> Iterator[tuple[Path, str, str]]:
             yield ROOT / f"docs/kernels/{family}.md", "benchmark", report.markdown(runs["best"], kernels)
 
 
+def runs_of(path: Path) -> dict[str, Any]:
+    """The runs in a file of results, by how the peers were started."""
+    return {run["settings"]["mode"]: run for run in json.loads(path.read_text())["runs"]}
+
+
 def main() -> int:
-    runs = {run["settings"]["mode"]: run for run in json.loads(RESULTS.read_text())["runs"]}
+    runs = runs_of(RESULTS)
     wrong = []
     for document, marker, text in texts(runs):
         before = document.read_text()
@@ -66,7 +74,7 @@ def main() -> int:
             wrong.append(f"{document.relative_to(ROOT)} has no place for it: <!-- {marker} --> and <!-- /{marker} -->")
         elif "--check" in sys.argv and document.read_text() != before:
             document.write_text(before)
-            wrong.append(f"{document.relative_to(ROOT)} differs from {RESULTS.relative_to(ROOT)}")
+            wrong.append(f"{document.relative_to(ROOT)} differs from what lies in bench/results")
     print("\n".join(wrong) or "the documents say what was measured")
     return bool(wrong)
 

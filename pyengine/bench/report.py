@@ -39,7 +39,17 @@ def columns(rows: Sequence[Record]) -> list[str]:
     return ["", "time", "rate", "of the roof", *(f"× {peer}" for peer in peer_names(rows)), *busy]
 
 
-FIRST = ["", "kernel calls", "each", "first calls", "of an eager step", "torch compiled", "jax", "memory", "of eager's"]
+FIRST = [
+    "",
+    "kernel calls",
+    "each",
+    "first calls",
+    "of an eager step",
+    "torch compiled's first",
+    "jax's first",
+    "memory",
+    "of eager's",
+]
 
 
 def first_cells(row: Record) -> list[str]:

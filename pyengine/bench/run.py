@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from tempfile import TemporaryDirectory
 from typing import Any
 
 # OPENBLAS_CORETYPE and its kin can make NumPy several times slower than it is; a win over that would be none.
@@ -47,9 +48,16 @@ def run(
     command = [sys.executable, "-P", "-m", "pyengine.bench.measure", *asked, "--against", ",".join(against)]
     command += ["--threads", str(threads), "--rounds", str(rounds), *(["--busy"] if busy else [])]
     records: list[Record] = []
-    with subprocess.Popen(  # noqa: S603  (this program itself)
-        command, stdout=subprocess.PIPE, text=True, env=environment_for(mode, threads)
-    ) as child:
+    # torch.compile else finds what an earlier run has compiled, and its first call would be none
+    with (
+        TemporaryDirectory() as cache,
+        subprocess.Popen(  # noqa: S603  (this program itself)
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**environment_for(mode, threads), "TORCHINDUCTOR_CACHE_DIR": cache},
+        ) as child,
+    ):
         assert child.stdout is not None
         for line in child.stdout:
             records.append(json.loads(line))
