@@ -6,9 +6,9 @@
 
 A step that fails says so and the next one begins; the file is written after each. The steps are machine (device,
 driver, commit, hashes of sources), build (with the device's architecture, into this checkout), tests (`pytest -m gpu`),
-sanitizer (compute-sanitizer's memcheck, racecheck, initcheck and synccheck), roof, and bench (each group in a process
-of its own: one that dies takes no other along). Needs nvcc, CMake and Ninja, cupy-cuda13x, pytest, hypothesis; torch
-where it is there.
+sanitizer (compute-sanitizer's memcheck, racecheck, initcheck and synccheck), roof, bench (each group in a process of
+its own: one that dies takes no other along), and capture (training steps replayed as a CUDA graph and call by call).
+Needs nvcc, CMake and Ninja, cupy-cuda13x, pytest, hypothesis; torch where it is there.
 """
 
 import argparse
@@ -174,6 +174,17 @@ def bench(asked: argparse.Namespace, report: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def capture(asked: argparse.Namespace, report: dict[str, Any]) -> dict[str, Any]:
+    """A training step captured, with its CUDA graph and without, beside the same step in Python."""
+    arguments = [sys.executable, str(ROOT / "bench" / "gpu_capture.py"), "--device", asked.device]
+    arguments += ["--rounds", str(asked.rounds), *(["--quick"] if asked.quick else [])]
+    found: dict[str, Any] = json.loads(command(arguments, asked.minutes))
+    for name, row in found.items():
+        times = ", ".join(f"{way} {seconds * 1e6:.1f} us" for way, seconds in row["seconds"].items())
+        print(f"    {name}: {times}{'  WRONG: ' + row['wrong'] if row['wrong'] else ''}", flush=True)
+    return found
+
+
 def line_of(row: dict[str, Any]) -> str:
     """A row in words."""
     if "error" in row:
@@ -191,6 +202,7 @@ STEPS: dict[str, Callable[[argparse.Namespace, dict[str, Any]], dict[str, Any]]]
     "sanitizer": sanitizer,
     "roof": roof,
     "bench": bench,
+    "capture": capture,
 }
 
 
@@ -198,6 +210,9 @@ def complaints(report: dict[str, Any]) -> list[str]:
     """What keeps a report from counting as a check of the kernels."""
     found = [f"{step}: {report[step]['failed']}" for step in ("tests", "sanitizer") if "failed" in report.get(step, {})]
     found += [f"{step} was not run" for step in ("tests", "sanitizer", "bench") if step not in report]
+    steps = report.get("capture", {})
+    found += [f"capture: {steps['failed']}"] if "failed" in steps else []
+    found += [f"capture, {name}: {row['wrong']}" for name, row in steps.items() if name != "failed" and row["wrong"]]
     rows = report.get("bench", {}).get("rows", [])
     found += [line_of(row) for row in rows if "error" in row or row.get("wrong")]
     return found + [f"{row['name']}: above its roof, a measuring error" for row in rows if row.get("share", 0) > 1.05]

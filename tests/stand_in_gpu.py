@@ -4,15 +4,18 @@ Its arrays are no NumPy arrays and refuse to become any, its kernels take no oth
 the other belongs fails here as it would on a GPU. The kernels are those of cudasim.
 """
 
+import importlib
 import sys
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from pyengine import backend, gpu_memory
+from pyengine._core import Plan
+from pyengine.capturing import recording
 from pyengine.kernel_names import KERNEL_NAMES
 
 
@@ -131,7 +134,38 @@ def cupy_module() -> Any:
 
         def synchronize(self) -> None: ...
 
-    stream = types.SimpleNamespace(ptr=0, synchronize=lambda: None)
+    class Stream:
+        """Does at once what is put on it, or notes it for a graph."""
+
+        current: ClassVar[list["Stream"]] = []
+
+        def __init__(self, non_blocking: bool = False) -> None:
+            self.ptr = 8 * len(self.current)
+            self.noted: list[Callable[[], Any]] | None = None
+            self.may_note = non_blocking
+
+        def __enter__(self) -> "Stream":
+            self.current.append(self)
+            return self
+
+        def __exit__(self, *raised: object) -> None:
+            self.current.pop()
+
+        def synchronize(self) -> None:
+            if self.noted is not None:
+                raise RuntimeError("operation not permitted when stream is capturing")
+
+        def begin_capture(self) -> None:
+            if not self.may_note:
+                raise RuntimeError("cannot capture on the default (legacy) stream")
+            self.noted = []
+
+        def end_capture(self) -> Any:
+            noted, self.noted = self.noted, None
+            return types.SimpleNamespace(launch=lambda: [work() for work in noted])
+
+    default = Stream()
+    Stream.current.append(default)
     runtime = types.SimpleNamespace(getDeviceCount=lambda: 1, memGetInfo=lambda: (1 << 30, 1 << 31))
     pool = types.SimpleNamespace(used_bytes=lambda: 512, free_bytes=lambda: 1024)
     return types.SimpleNamespace(
@@ -149,7 +183,8 @@ def cupy_module() -> Any:
             runtime=runtime,
             Event=Event,
             get_elapsed_time=lambda start, end: 1.5,
-            get_current_stream=lambda: stream,
+            Stream=Stream,
+            get_current_stream=lambda: Stream.current[-1],
         ),
     )
 
@@ -162,23 +197,53 @@ def _there(value: Any) -> Any:
     return value.host if isinstance(value, GpuArray) else value
 
 
+def _back(results: Any, attrs: dict[str, Any]) -> Any:
+    out = attrs.get("out")
+    if out is not None or results is None:
+        return out
+    if isinstance(results, tuple):
+        return tuple(None if r is None else over(r) for r in results)
+    return over(results)
+
+
 def _kernel(kernel: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **attrs: Any) -> Any:
-        out = attrs.get("out")
-        results = kernel(*map(_there, args), **{name: _there(value) for name, value in attrs.items()})
-        if out is not None or results is None:
-            return out
-        if isinstance(results, tuple):
-            return tuple(None if r is None else over(r) for r in results)
-        return over(results)
+        return _back(kernel(*map(_there, args), **{name: _there(value) for name, value in attrs.items()}), attrs)
 
     return call
+
+
+def _keeper(keeper: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **attrs: Any) -> Any:
+        results, kept = keeper(*map(_there, args), **{name: _there(value) for name, value in attrs.items()})
+        return _back(results, attrs), kept
+
+    return call
+
+
+class GpuPlan:
+    """pyengine._core.Plan for calls that a GPU would do: its run puts them on the current stream."""
+
+    def __init__(self, calls: list[object]) -> None:
+        self._plan = Plan(calls)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plan, name)
+
+    def run(self) -> None:
+        noted = sys.modules["cupy"].cuda.get_current_stream().noted
+        if noted is None:
+            self._plan.run()
+        else:
+            noted.append(self._plan.run)
 
 
 def native_module() -> Any:
     """A module like pyengine._cuda."""
     simulated = backend.DEVICES["cudasim"].kernels
     module = types.SimpleNamespace(**{name: _kernel(getattr(simulated, name)) for name in KERNEL_NAMES})
+    keepers = importlib.import_module("pyengine._cudasim")._keepers
+    module._keepers = {name: _keeper(keepers[name]) for name in KERNEL_NAMES}
     module._raise_faults = module._synchronize = lambda: None
     return module
 
@@ -189,4 +254,5 @@ def install(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(sys.modules, "pyengine._cuda", native_module())
     patch.setattr(backend.DEVICES, "_loaded", {k: v for k, v in backend.DEVICES._loaded.items() if k != "cuda"})
     patch.setattr(backend, "_ones", {})
+    patch.setattr(recording, "Plan", GpuPlan)
     gpu_memory.memory.cache_clear()

@@ -17,7 +17,7 @@ def script(path, *arguments):
 
 def test_the_steps_run_on_the_simulator(tmp_path):
     found = script(
-        tmp_path / "r.json", "--device", "cudasim", "--quick", "--rounds", "1", "--steps", "machine,roof,bench"
+        tmp_path / "r.json", "--device", "cudasim", "--quick", "--rounds", "1", "--steps", "machine,roof,bench,capture"
     )
     report = json.loads((tmp_path / "r.json").read_text())
     assert "cudasim has no roof" in report["roof"]["failed"]  # and the next step ran
@@ -25,6 +25,8 @@ def test_the_steps_run_on_the_simulator(tmp_path):
     rows = report["bench"]["rows"]
     assert {row["group"] for row in rows} == set(gpu.GROUPS)
     assert [row for row in rows if row.get("error") or row["wrong"]] == []
+    assert report["capture"]["mlp"]["wrong"] == ""
+    assert set(report["capture"]["mlp"]["seconds"]) == {"python", "list", "graph"}
     assert "tests was not run" in found.stdout
     assert found.returncode == 1
 
@@ -60,6 +62,9 @@ def test_what_the_documents_say(monkeypatch):
     assert gpu.checked_at("add", [on]) == "verified on H100 at commit abc"
     assert gpu.checked_at("sub", [on]) == "changed since H100 at commit abc"
     assert gpu.checked_at("mul", [on]) == "not yet run on a GPU"
+    other = {**on, "capture": {"mlp": {"seconds": {}, "wrong": "losses of graph differ"}}}
+    assert gpu.complaints(other) == ["capture, mlp: losses of graph differ"]
+    assert gpu.complaints({**on, "capture": {"failed": "no CuPy"}}) == ["capture: no CuPy"]
     failed = {**on, "sanitizer": {"failed": "racecheck"}}
     assert gpu.checked_at("add", [failed]) == "not yet run on a GPU"
     wrong = {**on, "bench": {"rows": [{"name": "add", "error": "no", "ratios": {}}]}}

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import tape
 from ..tensor import Tensor
-from .passes import PASSES
+from .passes import GRAPH, PASSES
 from .plan import CapturedPlan
 from .recorder import CaptureError, Recorder
 from .recording import Recording, detached, wrapped
@@ -158,7 +158,7 @@ def capture(
     *,
     fallback: bool = False,
     limit: int = 8,
-    passes: Sequence[str] = tuple(PASSES),
+    passes: Sequence[str] = (*PASSES, GRAPH),
 ) -> Any:
     """Make `step` a function whose kernel calls are recorded and then replayed with no Python between them.
 
@@ -168,8 +168,8 @@ def capture(
     limit     how many recordings are kept; each set of shapes, dtypes and other arguments needs one
     passes    what is done to a recording: "dead" leaves out calls whose results nobody reads, "shared" computes once
               what several calls compute, "epilogues" lets products and convolutions end with the relu that follows,
-              "fused" takes chains of elementwise calls through the cache block by block. None of them changes a bit
-              of what the step does
+              "fused" takes chains of elementwise calls through the cache block by block; on a GPU "graph" makes the
+              calls one CUDA graph. None of them changes a bit of what the step does
 
     The first calls run in Python under a recorder, until two runs in a row have made the same calls; from then on
     calls are replayed. What the step writes into an argument it writes into a copy; results are new tensors, without
@@ -205,10 +205,11 @@ def capture(
         raise TypeError(f"capture: takes a function, not a {type(step).__name__}")
     if limit < 1:
         raise ValueError(f"capture: limit is a number of recordings from 1 on, not {limit}")
-    unknown = [name for name in passes if name not in PASSES]
+    known = (*PASSES, GRAPH)
+    unknown = [name for name in passes if name not in known]
     if unknown:
-        raise ValueError(f"capture: there is no pass {unknown[0]!r}; there are {', '.join(PASSES)}")
-    return Captured(step, fallback, limit, tuple(name for name in PASSES if name in passes))
+        raise ValueError(f"capture: there is no pass {unknown[0]!r}; there are {', '.join(known)}")
+    return Captured(step, fallback, limit, tuple(name for name in known if name in passes))
 
 
 def _watched() -> bool:

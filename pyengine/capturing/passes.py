@@ -84,3 +84,6 @@ def _is_whole(draft: Draft, view: View) -> bool:
 
 # By the names that `capture(passes=…)` takes, in the order in which they run.
 PASSES: dict[str, Callable[[Draft], None]] = {"dead": drop_dead, "shared": share, "epilogues": append, "fused": fuse}
+
+# No change of the calls, but another name that `capture(passes=…)` takes: on a GPU they become a CUDA graph (graph.py).
+GRAPH = "graph"

@@ -1,7 +1,7 @@
 """Where the arguments of a recorded step enter a replay, and where its results leave it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from .._core import Plan, Replay, Slot
 from ..backend import Array, Kernels
 from ..tensor import Tensor
+from .graph import launcher
 from .recorder import address
 from .trace import Trace, View
 
@@ -61,10 +62,17 @@ class HostPorts:
 
 
 class DevicePorts:
-    """Arguments that are copied in and results that are copied out, each by the kernels of its device: on a GPU."""
+    """Arguments that are copied in and results that are copied out, each by the kernels of its device: on a GPU.
 
-    def __init__(self, plan: Plan, inputs: Sequence[Tensor], results: Sequence[tuple[Kernels, Array]]) -> None:
-        self._plan, self._inputs, self._results = plan, inputs, results
+    cupy  makes the calls between a CUDA graph (graph.py), when they run for the first time; None: they are launched one
+          by one
+    """
+
+    def __init__(
+        self, plan: Plan, inputs: Sequence[Tensor], results: Sequence[tuple[Kernels, Array]], cupy: Any = None
+    ) -> None:
+        self._plan, self._inputs, self._results, self._cupy = plan, inputs, results, cupy
+        self._launch: Callable[[], Any] | None = None if cupy is not None else plan.run
 
     def match(self, args: tuple[Any, ...]) -> None:
         """As `Replay.match`; here never the quick way."""
@@ -74,7 +82,9 @@ class DevicePorts:
         """As `Replay.run`."""
         for own, given in zip(self._inputs, tensors, strict=True):
             own.device.kernels.copy(given.data, own.data.dtype, out=own.data)
-        self._plan.run()
+        if self._launch is None:
+            self._launch = launcher(self._plan, self._cupy)
+        self._launch()
         return [kernels.copy(array, array.dtype) for kernels, array in self._results]
 
 

@@ -11,13 +11,14 @@ import numpy as np
 from .. import tape
 from .._core import Plan, Replay
 from ..backend import Array
+from ..gpu_memory import load_cupy
 from ..memory import is_view
 from ..tape import Value, Version, mark_all_written, mark_written
 from ..tensor import Tensor
 from .arena import Arena
 from .draft import Draft
 from .guards import Guards
-from .passes import PASSES
+from .passes import GRAPH, PASSES
 from .ports import DevicePorts, HostPorts
 from .recorder import CaptureError, Recorder, address
 from .structure import replaced, tensors_in
@@ -84,7 +85,7 @@ class Recording:
         self.plan = Plan([])
         self._made, self._outputs, self._inputs = [], [], []
 
-    def settle(self, passes: Sequence[str] = tuple(PASSES)) -> None:
+    def settle(self, passes: Sequence[str] = (*PASSES, GRAPH)) -> None:
         """Run the passes over the calls, then move gradients of leaves to where they are at home, all other results
         into one block; let go of their arrays.
 
@@ -95,7 +96,10 @@ class Recording:
         inputs = [tensor.data for tensor in self._inputs]
         if any(not isinstance(array, np.ndarray) for array in (*self._made, *inputs, *self.trace.outside)):
             kernels = [tensor.device.kernels for tensor in tensors_in(self._shape)]
-            self._ports = DevicePorts(self.plan, self._inputs, list(zip(kernels, self._outputs, strict=True)))
+            results = list(zip(kernels, self._outputs, strict=True))
+            all_there = self._module is not None and self._module is sys.modules.get("pyengine._cuda")
+            cupy = load_cupy() if GRAPH in passes and all_there else None
+            self._ports = DevicePorts(self.plan, self._inputs, results, cupy)
             self.match = self._ports.match
             return
         dtypes = [array.dtype for array in self._outputs]
@@ -105,8 +109,9 @@ class Recording:
         held = set(self._homes)
         self._check_unheld(made, held)
         draft = Draft(self.trace, self.outputs, made, held, self._module)
-        for name in passes:
-            PASSES[name](draft)
+        for name, run in PASSES.items():
+            if name in passes:
+                run(draft)
         self.trace.calls, self.outputs = draft.calls, draft.outputs
         self.plan = Plan([call.kept for call in draft.calls])
         ports = HostPorts(self.plan, self.trace, inputs, self.outputs, made, held)
