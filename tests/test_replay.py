@@ -263,6 +263,18 @@ def test_arguments_that_fit_need_no_second_look() -> None:
         assert recording.match(other) is None
 
 
+def test_a_step_that_is_its_own_argument_is_collected() -> None:
+    layer = nn.Linear(3, 2)
+    layer.step = pe.capture(lambda layer, x: layer.weight * x)
+    for _ in range(4):
+        layer.step(layer, pe.ones(3))
+    assert layer.step.recordings
+    gone = weakref.ref(layer)
+    del layer
+    gc.collect()
+    assert gone() is None
+
+
 def test_numbers_are_told_apart_by_sign_and_nan_is_itself() -> None:
     captured = pe.capture(lambda x, factor: x * factor)
     for _ in range(3):

@@ -32,8 +32,9 @@ class KeptCall {
   virtual ~KeptCall() = default;
 
   virtual std::optional<Fault> run() noexcept = 0;
-  virtual void visit(See see, void* context) = 0;  // every array of the call, arguments first
-  virtual bool needs_python() const = 0;           // whether run() must hold the interpreter's lock
+  // Every array of the call, arguments first: the same objects each time. `see` may change where their elements lie.
+  virtual void visit(See see, void* context) = 0;
+  virtual bool needs_python() const = 0;  // whether run() must hold the interpreter's lock
 
   // Where the call is one loop over elements, that loop, without running it; false where it is none. A call that
   // is none may be run.

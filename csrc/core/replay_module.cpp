@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bindings/pool_array.h"
+#include "core/garbage.h"
 #include "core/plan_module.h"
 
 namespace py = pybind11;
@@ -144,6 +145,24 @@ class Replay {
     return results;
   }
 
+  int traverse(visitproc visit, void* arg) const {
+    for (const Known& known : arguments_) {
+      Py_VISIT(known.object.ptr());
+      Py_VISIT(known.data.ptr());
+      Py_VISIT(known.device.ptr());
+    }
+    Py_VISIT(kept_.ptr());
+    return 0;
+  }
+
+  void clear() {
+    fits_ = false;
+    inputs_.clear();
+    outputs_.clear();
+    std::exchange(arguments_, {});
+    std::exchange(kept_, py::tuple());
+  }
+
  private:
   // Between replays the plan works on memory of its own: it may be looked at when the caller's is gone.
   struct Restored {
@@ -220,7 +239,7 @@ void add_replay(py::module_& module) {
   py::class_<SlotObject>(module, "Slot", kSlot)
       .def(py::init<PlanObject&, uintptr_t, size_t>(), py::arg("plan"), py::arg("address"), py::arg("bytes"),
            py::keep_alive<1, 2>());
-  py::class_<Replay>(module, "Replay", kReplay)
+  py::class_<Replay>(module, "Replay", py::custom_type_setup(collect_garbage<Replay>), kReplay)
       .def(py::init<PlanObject&, py::object, py::list, py::list, py::list>(), py::arg("plan"), py::arg("arguments"),
            py::arg("inputs"), py::arg("outputs"), py::arg("written"), py::keep_alive<1, 2>())
       .def("match", &Replay::match, py::arg("args"),

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/garbage.h"
+
 namespace py = pybind11;
 
 namespace pe {
@@ -116,7 +118,6 @@ class Watch {
     return py::none();
   }
 
-  // For Python's garbage collector, as what is watched may hold the watch in turn.
   int traverse(visitproc visit, void* arg) const {
     const auto all = [&](const Objects& objects) {
       for (const py::object& object : objects) Py_VISIT(object.ptr());
@@ -136,24 +137,6 @@ class Watch {
   std::vector<Condition> conditions_;
 };
 
-Watch* watch_of(PyObject* self) {
-  return py::detail::is_holder_constructed(self) ? py::cast<Watch*>(py::handle(self)) : nullptr;
-}
-
-void collect_garbage(PyHeapTypeObject* heap_type) {
-  PyTypeObject& type = heap_type->ht_type;
-  type.tp_flags |= Py_TPFLAGS_HAVE_GC;
-  type.tp_traverse = [](PyObject* self, visitproc visit, void* arg) {
-    Py_VISIT(Py_TYPE(self));
-    const Watch* watch = watch_of(self);
-    return watch ? watch->traverse(visit, arg) : 0;
-  };
-  type.tp_clear = [](PyObject* self) {
-    if (Watch* watch = watch_of(self)) watch->clear();
-    return 0;
-  };
-}
-
 constexpr const char* kWatch = R"(Conditions that objects are the very ones that they were when the condition was added.
 
 >>> options = {"rate": 0.1, "steps": [1, 2]}
@@ -169,7 +152,7 @@ constexpr const char* kWatch = R"(Conditions that objects are the very ones that
 }  // namespace
 
 void add_watch(py::module_& module) {
-  py::class_<Watch>(module, "Watch", py::custom_type_setup(collect_garbage), kWatch)
+  py::class_<Watch>(module, "Watch", py::custom_type_setup(collect_garbage<Watch>), kWatch)
       .def(py::init<>())
       .def("__len__", &Watch::size)
       .def("attribute", &Watch::attribute, py::arg("object"), py::arg("path"),
