@@ -177,6 +177,16 @@ def test_an_argument_that_is_a_weight_is_read_before_it_is_changed() -> None:
         assert w.tolist() == [value + 1.0 for value in before]
 
 
+def test_an_argument_in_memory_of_the_plan_is_copied() -> None:
+    captured = pe.capture(lambda x: (x * 2).cumsum(0) + x, passes=())
+    for _ in range(3):
+        captured(pe.ones(4))
+    made = [done.written[0] for done in captured.plan.step(pe.ones(4)) if done.written[0].shape == (4,)]
+    for array in made:
+        array[:] = [1.0, 2.0, 3.0, 4.0]
+        assert captured(pe.from_numpy(array)).tolist() == [3.0, 8.0, 15.0, 24.0]
+
+
 def test_results_that_share_memory_are_told_apart() -> None:
     def step(x):
         y = x * 2

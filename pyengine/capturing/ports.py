@@ -49,15 +49,16 @@ class HostPorts:
     def _slot(self, array: Array) -> Slot:
         return Slot(self._plan, address(array), array.nbytes)
 
-    def replay(self, arguments: tuple[Any, ...] | None, results: Sequence[Array], held: Sequence[Array]) -> Replay:
-        """What replays the plan now that memory was moved: the results and what is held lie in these arrays."""
+    def replay(self, arguments: tuple[Any, ...] | None, results: Sequence[Array], own: Sequence[Array]) -> Replay:
+        """What replays the plan now that memory was moved: the results lie in these arrays, all that calls made in
+        `own`."""
         outside = [self._trace.outside[i] for i in written(self._trace, "outside")]
         return Replay(
             self._plan,
             arguments,
             list(zip(self._inputs, self._in, strict=True)),
             list(zip(results, self._out, strict=True)),
-            [extent(array) for array in (*held, *outside)],
+            [extent(array) for array in (*own, *outside)],
         )
 
 

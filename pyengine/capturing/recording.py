@@ -124,9 +124,8 @@ class Recording:
             self._settled(view, dtype, arena) if view.kind == "made" else next(kept)
             for view, dtype in zip(self.outputs, dtypes, strict=True)
         ]
-        self._ports = ports.replay(
-            self._arguments, self._outputs, [homes[id(leaf)].data for leaf in self._homes.values()]
-        )
+        held_arrays = [homes[id(leaf)].data for leaf in self._homes.values()]
+        self._ports = ports.replay(self._arguments, self._outputs, [*held_arrays, arena.block])
         self.match = self._ports.match
 
     def _settled(self, view: View, dtype: np.dtype, arena: Arena) -> Array:
@@ -166,7 +165,7 @@ class Recording:
             leaf.grad = gradient
         mark_all_written(self._written)
         if self._shape.__class__ is Tensor:  # the usual result
-            return wrapped(arrays[0], self._shape)
+            return tape.wrap(arrays[0], self._shape.device)
         left = iter(arrays)
         return replaced(self._shape, lambda tensor: wrapped(next(left), tensor))
 
