@@ -10,9 +10,9 @@ struct Sizes {
 };
 
 // Below, at and above the tiles of every instruction set, no terms, nothing to compute, several blocks of k and of out.
-constexpr Sizes kSizes[] = {{1, 1, 1},    {4, 4, 4},      {0, 3, 4},    {3, 4, 0},      {6, 16, 8},
-                            {7, 17, 9},   {1, 10, 64},    {2, 40, 33},  {65, 5, 31},    {12, 64, 5},
-                            {9, 71, 300}, {150, 130, 70}, {40, 1, 100}, {26, 300, 100}, {7, 20, 1100}};
+constexpr Sizes kSizes[] = {{1, 1, 1},    {4, 4, 4},      {0, 3, 4},     {3, 4, 0},      {6, 16, 8},   {7, 17, 9},
+                            {1, 10, 64},  {2, 40, 33},    {65, 5, 31},   {12, 64, 5},    {9, 71, 300}, {150, 130, 70},
+                            {40, 1, 100}, {26, 300, 100}, {7, 20, 1100}, {25, 68, 1100}, {520, 33, 70}};
 
 Values naive(const Tensor& a, const Tensor& b, const Tensor* bias, Activation act) {
   const int64_t m = a.shape[0], n = b.shape[1], k = a.shape[1];

@@ -1,12 +1,16 @@
 // One matrix product, cut into blocks that fit the caches.
 //
-// Each level of reuse has a loop. From the outside: blocks of k whose packed panels live at once; tasks of `rows` times
-// `columns` of out, side by side on the threads; in a task, blocks of `depth` steps of k; panels of b, each of which
+// Each level of reuse has a loop. From the outside: blocks of k whose shared panels live at once; tasks, each a
+// rectangle of out, side by side on the threads; in a task, blocks of `depth` steps of k; panels of b, each of which
 // stays in L2 while the tiles of the task pass it; tiles (matmul_tile.h). The cut depends on shapes and strides only,
 // so every element is summed in the same order on any number of threads.
+//
+// A panel of b is packed by each task that needs it, unless a has many rows: a number that another core has just
+// written takes longer to fetch than to pack again, and no thread waits for the packing of others.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 
 #include "core/memory.h"
 #include "core/parallel.h"
@@ -43,16 +47,30 @@ struct Cut {
                                                 // again; b's panel, 64 KiB on AVX2, comes from L2 as fast as it is used
   static constexpr int64_t kRows = 24 * MR;     // MC: a panel of b serves so many rows on its way through L2
   static constexpr int64_t kColumns = 512;      // NC: bounds a task, so that there are enough of them
-  static constexpr int64_t kDirectBytes = 64 << 10;  // so small a b is read where it is as fast as from panels
+  static constexpr int64_t kDirectBytes = 64 << 10;   // so small a b is read where it is as fast as from panels
+  static constexpr int64_t kTurnedBytes = 256 << 10;  // so small an a is read down its columns: it stays in L2
   static constexpr int64_t kPageBytes = 4096;
+  static constexpr int64_t kFewColumns = 64;         // for so few the numbers of a are not packed
   static constexpr int64_t kPackedBytes = 16 << 20;  // of both operands, at once: they should fit into L3
+  // Of a task that packs b itself. Its rows of a pass by for every panel, from L3 where they are many: often for narrow
+  // panels, seldom for the four vectors of AVX-512. With fewer rows packing is too much of its work. Many rows of short
+  // sums are better cut into squares, for out.
+  static constexpr int64_t kMostOwnRows = 512, kLeastOwnRows = 128, kLongSum = 512;
+  static constexpr int64_t kFewTasks = 16;
 
-  int64_t depth, chunk;   // steps of k in a panel; blocks of k packed at once
-  int64_t rows, columns;  // of out in a task
-  bool pack_a, pack_b;
+  enum class Packing { none, own, shared };
+
+  int64_t depth, chunk;   // steps of k in a panel; blocks of k in shared panels at once
+  int64_t across, along;  // how many tasks there are from top to bottom of out and from left to right
+  bool pack_a;            // into shared panels
+  Packing pack_b;
 
   template <class T>
   explicit Cut(const Product<T>& x);
+
+ private:
+  template <class T>
+  void cut_tasks(const Product<T>& x);
 };
 
 template <class T>
@@ -60,18 +78,32 @@ Cut::Cut(const Product<T>& x) {
   constexpr int64_t kSize = sizeof(T);
   // Packing reads and writes a number once; it pays when many tiles then use it. A narrow b must be packed: its panel
   // is padded to a whole vector. So must one whose rows are not contiguous. Numbers of a are read one by one in any
-  // case: from where they are, unless they lie apart or each row is on a page of its own.
-  pack_b = x.b_col != 1 || x.n < kLanes<T> || (x.m > 4 * MR && x.k * x.n * kSize > kDirectBytes);
-  const bool apart = x.a_col != 1 || x.a_row * kSize >= kPageBytes;
-  pack_a = apart && x.m > 1 && x.n > 4 * NR<T>;
+  // case: from where they are, unless they lie apart and are too many for L2, or each row is on a page of its own.
+  const bool turned = x.a_col != 1 && (x.a_row != 1 || x.k * x.a_col * kSize > kTurnedBytes);
+  pack_a = x.m > 1 && ((turned && x.n > kFewColumns) || (x.a_row * kSize >= kPageBytes && x.n > 4 * NR<T>));
   const int64_t blocks = std::max<int64_t>(1, ceil_div(x.k, kDepthBytes / kSize));
   depth = std::max<int64_t>(16, ceil_div(ceil_div(x.k, blocks), 16) * 16);
-  const int64_t bytes = (pack_a * x.m + pack_b * x.n) * depth * kSize;
+  if (x.b_col != 1 || x.n < kLanes<T> || (x.m > 4 * MR && x.k * x.n * kSize > kDirectBytes))
+    pack_b = x.m <= kMostOwnRows || (NV > 2 && x.k >= kLongSum) ? Packing::own : Packing::shared;
+  else
+    pack_b = Packing::none;
+  const int64_t bytes = (pack_a * x.m + (pack_b == Packing::shared) * x.n) * depth * kSize;
   chunk = std::clamp<int64_t>(kPackedBytes / std::max<int64_t>(bytes, 1), 1, blocks);
+  cut_tasks(x);
+}
 
-  // Even parts first, then halves of them while a task still holds enough work.
+template <class T>
+void Cut::cut_tasks(const Product<T>& x) {
   const int64_t wanted = std::clamp<int64_t>(x.flops() / kTaskFlops, 1, kMaxTasks);
-  int64_t across = ceil_div(x.m, kRows), along = ceil_div(x.n, kColumns);
+  const int64_t tiles = ceil_div(x.m, MR), panels = ceil_div(x.n, NR<T>);
+  if (pack_b == Packing::own) {  // first between panels, which costs nothing
+    along = std::min(panels, wanted);
+    across = std::min(ceil_div(std::min(wanted, kFewTasks), along), std::max<int64_t>(1, x.m / kLeastOwnRows));
+    across = std::max(across, ceil_div(x.m, kMostOwnRows));
+    return;
+  }
+  // Even parts first, then halves of them while a task still holds enough work.
+  across = ceil_div(x.m, kRows), along = ceil_div(x.n, kColumns);
   while (across * along < wanted) {
     const int64_t high = ceil_div(x.m, across), wide = ceil_div(x.n, along);
     if (wide > 2 * NR<T> && (wide >= 2 * high || high <= 4 * MR))
@@ -81,8 +113,8 @@ Cut::Cut(const Product<T>& x) {
     else
       break;
   }
-  rows = ceil_div(ceil_div(x.m, across), MR) * MR;
-  columns = ceil_div(ceil_div(x.n, along), NR<T>) * NR<T>;
+  across = std::min(across, tiles);
+  along = std::min(along, panels);
 }
 
 // Column p * NR starts panel p of b. Where less than a vector would be left to the last panel, it takes one from its
@@ -109,12 +141,16 @@ void store_edge(Tile<T> tile, const Strips<T>& in, const Result<T>& to, int64_t 
     }
 }
 
+// The panel that this thread packs for itself. It is not from the pool: a block of the pool may come from another
+// thread, and then each line of it must be fetched from that thread's core before it can be written.
+alignas(64) inline thread_local std::byte t_panel[NV * kVecBytes * (Cut::kDepthBytes / sizeof(float))];
+
 template <class T>
 class BlockedProduct {
  public:
   BlockedProduct(const Product<T>& product, const Cut& cut) : x_(product), cut_(cut) {}
 
-  int64_t scratch() const { return a_scratch() + cut_.chunk * cut_.pack_b * b_panels() * b_size(); }
+  int64_t scratch() const { return a_scratch() + cut_.chunk * packs_b() * b_panels() * b_size(); }
 
   // With `scratch()` elements of memory. Without `parallel` all blocks are computed here, one after the other.
   void run(T* memory, bool parallel) {
@@ -123,10 +159,11 @@ class BlockedProduct {
     for (first_ = 0; first_ < blocks(); first_ += cut_.chunk) {
       count_ = std::min(cut_.chunk, blocks() - first_);
       pack(parallel);
-      const int64_t wide = cut_.columns / NR<T>, along = ceil_div(b_panels(), wide);
-      for_each_task(parallel, ceil_div(x_.m, cut_.rows) * along, [&](int64_t task) {
-        const int64_t i = task / along * cut_.rows, p = task % along * wide;
-        compute(i, std::min(x_.m, i + cut_.rows), p, std::min(b_panels(), p + wide));
+      for_each_task(parallel, cut_.across * cut_.along, [&](int64_t task) {
+        const int64_t down = task / cut_.along, right = task % cut_.along;
+        const auto row = [&](int64_t part) { return std::min(x_.m, begin(a_panels(), cut_.across, part) * MR); };
+        const auto panel = [&](int64_t part) { return begin(b_panels(), cut_.along, part); };
+        compute(row(down), row(down + 1), panel(right), panel(right + 1));
       });
     }
   }
@@ -138,7 +175,12 @@ class BlockedProduct {
     for (int64_t task = 0; task < tasks; ++task) body(task);
   }
 
-  static constexpr int64_t kGroup = 8;  // panels packed at once
+  // Panels of a and steps of b that a thread packs at once; panels of b: 128 columns. Rows of a matrix are read in long
+  // pieces then, and there is work for all threads.
+  static constexpr int64_t kPanelsA = 16, kSteps = 256, kPanelsB = std::max<int64_t>(1, 128 / NR<T>);
+
+  static int64_t begin(int64_t count, int64_t parts, int64_t part) { return count * part / parts; }
+  bool packs_b() const { return cut_.pack_b == Cut::Packing::shared; }
 
   int64_t blocks() const { return std::max<int64_t>(1, ceil_div(x_.k, cut_.depth)); }
   int64_t depth_of(int64_t block) const { return std::min(cut_.depth, x_.k - block * cut_.depth); }
@@ -151,16 +193,17 @@ class BlockedProduct {
   T* b_panel(int64_t block, int64_t p) const { return b_packed_ + ((block - first_) * b_panels() + p) * b_size(); }
 
   void pack(bool parallel) const {
-    const int64_t a_groups = cut_.pack_a * ceil_div(a_panels(), kGroup);
-    const int64_t b_groups = cut_.pack_b * ceil_div(b_panels(), kGroup), groups = a_groups + b_groups;
-    for_each_task(parallel, count_ * groups, [&](int64_t task) {
-      const int64_t block = first_ + task / groups, group = task % groups;
-      group < a_groups ? pack_a(block, group * kGroup) : pack_b(block, (group - a_groups) * kGroup);
+    const int64_t a_pieces = cut_.pack_a * ceil_div(a_panels(), kPanelsA), parts = ceil_div(cut_.depth, kSteps);
+    const int64_t pieces = a_pieces + packs_b() * ceil_div(b_panels(), kPanelsB) * parts;
+    for_each_task(parallel, count_ * pieces, [&](int64_t task) {
+      const int64_t block = first_ + task / pieces, piece = task % pieces;
+      if (piece < a_pieces) return pack_a(block, piece * kPanelsA);
+      pack_b(block, (piece - a_pieces) / parts * kPanelsB, (piece - a_pieces) % parts * kSteps);
     });
   }
 
   void pack_a(int64_t block, int64_t p) const {
-    const int64_t end = std::min(a_panels(), p + kGroup);
+    const int64_t end = std::min(a_panels(), p + kPanelsA);
     const T* a = x_.a + block * cut_.depth * x_.a_col;
     if (x_.a_row == 1) {
       const int64_t even = std::min(end - p, row_panels<T, MR>(x_.m - p * MR));
@@ -172,45 +215,59 @@ class BlockedProduct {
                         depth_of(block), a_panel(block, p));
   }
 
-  void pack_b(int64_t block, int64_t p) const {
-    const int64_t end = std::min(b_panels(), p + kGroup);
-    const T* b = x_.b + block * cut_.depth * x_.b_row;
+  // kSteps steps from `step` on. Panels of b are as wide as vectors or wider, so that nothing is written behind a step.
+  void pack_b(int64_t block, int64_t p, int64_t step) const {
+    const int64_t end = std::min(b_panels(), p + kPanelsB), steps = std::min(kSteps, depth_of(block) - step);
+    if (steps <= 0) return;
+    const T* b = x_.b + (block * cut_.depth + step) * x_.b_row;
     if (x_.b_col == 1) {
       const int64_t even = std::clamp<int64_t>(b_panels() - 2 - p, 0, end - p);  // the last two may share their columns
-      pack_rows<T, NR<T>>(b + p * NR<T>, x_.b_row, even, depth_of(block), b_panel(block, p), b_size());
+      pack_rows<T, NR<T>>(b + p * NR<T>, x_.b_row, even, steps, b_panel(block, p) + step * NR<T>, b_size());
       p += even;
     }
     for (; p < end; ++p) {
       const int64_t j = panel_begin<T>(x_.n, p), width = panel_begin<T>(x_.n, p + 1) - j;
-      pack_panel<T, NR<T>>(b + j * x_.b_col, x_.b_col, x_.b_row, width, depth_of(block), b_panel(block, p));
+      pack_panel<T, NR<T>>(b + j * x_.b_col, x_.b_col, x_.b_row, width, steps, b_panel(block, p) + step * NR<T>);
     }
   }
 
   // out[rows i0..i1, panels p0..p1] takes the packed blocks of the sum.
   void compute(int64_t i0, int64_t i1, int64_t p0, int64_t p1) const {
-    for (int64_t block = first_; block < first_ + count_; ++block) {
-      const bool last = block + 1 == blocks();
-      const int64_t start = block * cut_.depth;
-      for (int64_t p = p0; p < p1; ++p) {
-        const int64_t j = panel_begin<T>(x_.n, p), width = panel_begin<T>(x_.n, p + 1) - j;
-        const int64_t vectors = ceil_div(width, kLanes<T>);
-        const bool whole = x_.c_col == 1 && width >= kLanes<T>;
-        Strips<T> in{depth_of(block), nullptr, x_.a_row, x_.a_col, x_.b + start * x_.b_row + j, x_.b_row};
-        if (cut_.pack_b) in.b = b_panel(block, p), in.b_step = NR<T>;
-        Result<T> to{
-            nullptr,        x_.c_row, width, last && x_.bias ? x_.bias + j : nullptr, x_.accumulate || block > 0,
-            last && x_.relu};
-        for (int64_t i = i0; i < i1; i += MR) {
-          const int64_t rows = std::min<int64_t>(MR, i1 - i);
-          in.a = cut_.pack_a ? a_panel(block, i / MR) : x_.a + i * x_.a_row + start * x_.a_col;
-          to.c = x_.c + i * x_.c_row + j * x_.c_col;
-          const Tile<T> tile = (cut_.pack_a ? kTiles<T, true> : kTiles<T, false>)[rows - 1][vectors - 1];
-          if (whole)
-            tile(in, to);
-          else
-            store_edge(tile, in, to, rows, x_.c_col);
-        }
+    for (int64_t block = first_; block < first_ + count_; ++block)
+      for (int64_t p = p0; p < p1; ++p) compute_panel(block, i0, i1, p);
+  }
+
+  void compute_panel(int64_t block, int64_t i0, int64_t i1, int64_t p) const {
+    const int64_t start = block * cut_.depth;
+    const int64_t j = panel_begin<T>(x_.n, p), width = panel_begin<T>(x_.n, p + 1) - j;
+    const int64_t vectors = ceil_div(width, kLanes<T>);
+    const bool whole = x_.c_col == 1 && width >= kLanes<T>, last = block + 1 == blocks();
+    Strips<T> in{depth_of(block), nullptr, x_.a_row, x_.a_col, x_.b + start * x_.b_row + j * x_.b_col, x_.b_row};
+    Result<T> to{nullptr,        x_.c_row, width, last && x_.bias ? x_.bias + j : nullptr, x_.accumulate || block > 0,
+                 last && x_.relu};
+    const auto use_panel = [&](const T* panel) { in.b = panel, in.b_step = NR<T>; };
+    bool keep = false;
+    if (cut_.pack_b == Cut::Packing::shared) use_panel(b_panel(block, p));
+    if (cut_.pack_b == Cut::Packing::own) {
+      in.panel = reinterpret_cast<T*>(t_panel);
+      keep = x_.b_col == 1 && width >= kLanes<T> && i1 - i0 >= MR;  // then the first tile packs b
+      if (!keep) {
+        pack_panel<T, NR<T>>(in.b, x_.b_col, x_.b_row, width, in.k, in.panel);
+        use_panel(in.panel);
       }
+    }
+    for (int64_t i = i0; i < i1; i += MR) {
+      const int64_t rows = std::min<int64_t>(MR, i1 - i);
+      in.a = cut_.pack_a ? a_panel(block, i / MR) : x_.a + i * x_.a_row + start * x_.a_col;
+      to.c = x_.c + i * x_.c_row + j * x_.c_col;
+      const Tile<T> tile = keep ? (cut_.pack_a ? kKeepingTiles<T, true> : kKeepingTiles<T, false>)[vectors - 1]
+                                : (cut_.pack_a ? kTiles<T, true> : kTiles<T, false>)[rows - 1][vectors - 1];
+      if (whole)
+        tile(in, to);
+      else
+        store_edge(tile, in, to, rows, x_.c_col);
+      if (keep) use_panel(in.panel);
+      keep = false;
     }
   }
 
@@ -218,7 +275,7 @@ class BlockedProduct {
   const Cut& cut_;
   T* a_packed_ = nullptr;
   T* b_packed_ = nullptr;
-  int64_t first_ = 0, count_ = 0;  // the blocks of k that are packed now
+  int64_t first_ = 0, count_ = 0;  // the blocks of k whose shared panels are there
 };
 
 template <class T>

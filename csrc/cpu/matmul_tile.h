@@ -35,6 +35,7 @@ struct Strips {
   int64_t a_row, a_step;
   const T* b;
   int64_t b_step;
+  T* panel = nullptr;  // of a keeping tile: takes b's strip, panel[p * NR + j]
 };
 
 // c[i, j] = c[i * row + j] takes act((accumulate ? c : 0) + sum + bias).
@@ -54,13 +55,18 @@ inline V relu_of(V x) {
   return select(x <= V{}, V{}, x);
 }
 
-template <class T, int M, int V, bool kPackedA>
+// A keeping tile packs b on its way: its stores cost nothing beside so many multiply-adds. What it reads is often not
+// in the first-level cache yet, and rows of b that are far apart are not foreseen by the processor: it asks for them
+// ahead.
+template <class T, int M, int V, bool kPackedA, bool kKeep = false>
 void tile(const Strips<T>& in, const Result<T>& to) {
   constexpr int L = kLanes<T>;
   const int64_t last = to.width - L;
+  const auto column = [&](int j) { return j == V - 1 ? last : j * L; };
   const int64_t a_row = kPackedA ? 1 : in.a_row, a_step = kPackedA ? MR : in.a_step;
   const T* __restrict a = in.a;
   const T* __restrict b = in.b;
+  [[maybe_unused]] T* __restrict panel = in.panel;
   T* c = to.c;
   for (int i = 0; i < M; ++i) __builtin_prefetch(c + i * to.row + last, 1);
 
@@ -76,6 +82,15 @@ void tile(const Strips<T>& in, const Result<T>& to) {
 #pragma GCC unroll 8
     for (int j = 0; j < V - 1; ++j) row[j] = load(b + j * L);
     row[V - 1] = load(b + last);
+    if constexpr (kKeep) {
+      constexpr int64_t kAhead = 8;  // steps
+#pragma GCC unroll 8
+      for (int j = 0; j < V; ++j) {
+        __builtin_prefetch(b + kAhead * in.b_step + j * L);
+        store(panel + column(j), row[j]);
+      }
+      panel += NR<T>;
+    }
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i) {
       const Vec<T> x = splat(a[i * a_row]);
@@ -86,7 +101,6 @@ void tile(const Strips<T>& in, const Result<T>& to) {
     b += in.b_step;
   }
 
-  const auto column = [&](int j) { return j == V - 1 ? last : j * L; };
   if (to.accumulate) {
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i)
@@ -130,5 +144,14 @@ constexpr auto tiles(std::integer_sequence<int, Ms...>) {
 // kTiles<T, kPackedA>[rows - 1][vectors - 1]; nullptr where the registers do not suffice.
 template <class T, bool kPackedA>
 inline constexpr auto kTiles = tiles<T, kPackedA>(std::make_integer_sequence<int, MR>{});
+
+template <class T, bool kPackedA, int... Vs>
+constexpr std::array<Tile<T>, NV> keeping_tiles(std::integer_sequence<int, Vs...>) {
+  return {&tile<T, MR, Vs + 1, kPackedA, true>...};
+}
+
+// kKeepingTiles<T, kPackedA>[vectors - 1], MR rows high.
+template <class T, bool kPackedA>
+inline constexpr auto kKeepingTiles = keeping_tiles<T, kPackedA>(std::make_integer_sequence<int, NV>{});
 
 }  // namespace pe::gemm
