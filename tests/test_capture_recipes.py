@@ -65,4 +65,11 @@ def test_capture_is_an_option_of_train(tmp_path) -> None:
         found = json.loads(result.stdout)
         return found["test_loss"], found["test_accuracy"], [row["train_loss"] for row in found["history"]]
 
-    assert figures("--capture") == figures()
+    assert figures("--capture", "--threads", "1") == figures("--no-capture") == figures()
+
+
+def test_the_numpy_device_trains_uncaptured_without_a_word(tmp_path, recwarn) -> None:
+    args = ["train", "digits", "--epochs", "1", "--device", "numpy", "--quiet", "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(app, args)
+    assert result.exit_code == 0, result.output
+    assert not [str(warning.message) for warning in recwarn if "capture" in str(warning.message)]

@@ -56,8 +56,9 @@ def train(
     device: DeviceName = None,
     threads: Threads = None,
     capture: Annotated[
-        bool, machine("Replay each step's kernels without Python between them. Never changes results.", "--capture")
-    ] = False,
+        bool | None,
+        machine("Replay each step's kernels without Python between them; so it is. Never changes results."),
+    ] = None,
     out: Annotated[Path | None, output("Folder for the run, holding none yet; else runs/RECIPE-DATE-TIME.")] = None,
     save_every: Annotated[int | None, output("Steps between checkpoints; else only Ctrl-C leaves one.", min=1)] = None,
     resume: Annotated[bool, output("Go on with the run in --out, or start it there.", "--resume")] = False,

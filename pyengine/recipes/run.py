@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..backend import device
 from ..train import Callback, Checkpoints, EarlyStopping, Schedule, Trainer, checkpoint, environment, run_folder
 from .config import check_data, config_of, what_stays
 from .pictures import draw_all, tested
@@ -31,7 +32,7 @@ def run(
     save_every: int | None = None,
     resume: bool = False,
     started: Callable[[Job], None] = lambda job: None,
-    capture: bool = False,
+    capture: bool | None = None,
 ) -> Result:
     """Build, train, test with the weights of the best epoch, write the run folder.
 
@@ -39,7 +40,7 @@ def run(
     save_every  steps between checkpoints; without it only Ctrl-C leaves one
     resume      go on with the run in `out`, from its last checkpoint; start it where there is none yet
     started     hears of the job before the training begins
-    capture     as in `Trainer`
+    capture     as in `Trainer`; None: wherever the device has native kernels
     A run stopped by Ctrl-C is tested and written too, and says so under "stopped".
     """
     start = time.perf_counter()
@@ -88,8 +89,12 @@ def stem(recipe: Recipe) -> str:
     return recipe.name if recipe.plan is None else f"finetune-{recipe.name}"
 
 
-def trainer_of(job: Job, settings: Settings, callbacks: Sequence[Callback] = (), capture: bool = False) -> Trainer:
-    """The trainer of a recipe's job; `callbacks` come last."""
+def trainer_of(
+    job: Job, settings: Settings, callbacks: Sequence[Callback] = (), capture: bool | None = None
+) -> Trainer:
+    """The trainer of a recipe's job; `callbacks` come last, `capture` as in `run`."""
+    if capture is None:
+        capture = device(settings.device).module is not None
     own: list[Callback] = []
     steps = settings.epochs * len(job.train)
     cycle = settings.momentum > 0 or "betas" in job.optimizer.param_groups[0]
