@@ -355,7 +355,7 @@ def test_ctrl_c_writes_the_run_and_exits_with_130(tmp_path):
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stderr == ""
-    assert "interrupted in epoch" in stdout
+    assert "interrupted" in stdout  # in an epoch, or behind one
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["stopped"] == "interrupted"
     assert metrics["test_accuracy"] > 0.5
