@@ -127,7 +127,8 @@ class Report {
   int failures_ = 0;
 };
 
-// Puts the check of a kernel on the program's list: `const Registered kSum{"sum", check_sum};` ends a family's file.
+// Puts the check of a kernel, or of what is no kernel, on the program's list: `const Registered kSum{"sum",
+// check_sum};` ends a family's file.
 struct Registered {
   Registered(const char* kernel, void (*run)(Report& report));
 };

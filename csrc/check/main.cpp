@@ -65,7 +65,7 @@ namespace {
 constexpr int64_t kNothingStreams = std::numeric_limits<int64_t>::max();
 
 struct Check {
-  const char* kernel;  // its name in for_each_kernel
+  const char* kernel;  // its name in for_each_kernel, or what else is checked
   void (*run)(Report& report);
 };
 
@@ -74,7 +74,8 @@ std::vector<Check>& all_checks() {
   return all;
 }
 
-// The checks in the order of the kernel table. An elementwise kernel gets the generic one too; one that has none fails.
+// The checks in the order of the kernel table, then those of no kernel. An elementwise kernel gets the generic one too;
+// one that has none fails.
 std::vector<Check> checks_of_table(Report& report) {
   std::vector<Check> ordered;
   for_each_kernel([&](const auto& kernel) {
@@ -91,6 +92,10 @@ std::vector<Check> checks_of_table(Report& report) {
     }
     if (ordered.size() == before) report.fail(std::string(kernel.name) + ": has no check in csrc/check");
   });
+  for (const Check& check : all_checks()) {
+    const auto same_name = [&](const Check& other) { return std::strcmp(check.kernel, other.kernel) == 0; };
+    if (std::none_of(ordered.begin(), ordered.end(), same_name)) ordered.push_back(check);
+  }
   return ordered;
 }
 

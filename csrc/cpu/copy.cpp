@@ -91,7 +91,7 @@ void move(In a, Out out) {
   const int64_t count = out.size(), size = itemsize(out.dtype);
   if (count == 0 || a.data == out.data) return;  // the same view: there is no other overlap to handle
   const Array* const arrays[] = {&out, &a};
-  if (cpu::sketch) return cpu::run_elements(item_loop_of(size), arrays, 2);
+  if (cpu::sketch()) return cpu::run_elements(item_loop_of(size), arrays, 2);
   const Walk walk = collapse(arrays, 2);
   const int axis = transposed_axis(walk, size);
   if (axis >= 0) return copy_transposed(walk, axis, size);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 
 #include "core/element_loop.h"
 #include "core/parallel.h"
@@ -19,8 +20,12 @@
 
 namespace pe::cpu {
 
-// Where the kernels of this thread leave their loops; nullptr: they run them.
-[[gnu::tls_model("initial-exec")]] inline thread_local LoopSketch* sketch = nullptr;
+// Where the kernels of this thread leave their loops; nullptr: they run them. The count of threads that have one spares
+// the others the look at a variable of their own, which costs a call.
+inline std::atomic<int> sketching_threads{0};
+inline thread_local LoopSketch* thread_sketch = nullptr;
+
+inline LoopSketch* sketch() { return sketching_threads.load(std::memory_order_relaxed) == 0 ? nullptr : thread_sketch; }
 
 namespace detail {
 
@@ -296,20 +301,20 @@ inline bool run_contiguous(const ElementLoop& loop, const Array* const* arrays, 
   return true;
 }
 
-inline void note(const ElementLoop& loop, const Array* const* arrays, int count) {
-  ++sketch->loops;
-  sketch->kind = LoopSketch::Kind::elements;
-  sketch->element = loop;
-  if (loop.functor_bytes) std::memcpy(sketch->functor.data(), loop.functor, loop.functor_bytes);
-  sketch->operands = count;
-  for (int op = 0; op < count; ++op) sketch->arrays[static_cast<size_t>(op)] = *arrays[op];
+inline void note(LoopSketch& sketch, const ElementLoop& loop, const Array* const* arrays, int count) {
+  ++sketch.loops;
+  sketch.kind = LoopSketch::Kind::elements;
+  sketch.element = loop;
+  if (loop.functor_bytes) std::memcpy(sketch.functor.data(), loop.functor, loop.functor_bytes);
+  sketch.operands = count;
+  for (int op = 0; op < count; ++op) sketch.arrays[static_cast<size_t>(op)] = *arrays[op];
 }
 
 }  // namespace detail
 
 // Runs the loop over arrays[0], the output, and the inputs that broadcast to it.
 [[gnu::noinline]] inline void run_elements(const ElementLoop& loop, const Array* const* arrays, int count) {
-  if (sketch) return detail::note(loop, arrays, count);
+  if (LoopSketch* wanted = sketch()) return detail::note(*wanted, loop, arrays, count);
   const int64_t size = arrays[0]->size();
   if (size == 0 || detail::run_contiguous(loop, arrays, count, size)) return;
   detail::Elements elements{loop, collapse(arrays, count), {}, detail::pays_to_stream(arrays, count, size)};

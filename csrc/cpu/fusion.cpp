@@ -359,7 +359,10 @@ FusedCall::FusedCall(std::span<const LoopSketch> loops, std::span<const InnerRes
 
 }  // namespace
 
-void sketch_into(LoopSketch* sketch) { cpu::sketch = sketch; }
+void sketch_into(LoopSketch* sketch) {
+  cpu::sketching_threads += (sketch != nullptr) - (cpu::thread_sketch != nullptr);
+  cpu::thread_sketch = sketch;
+}
 
 std::unique_ptr<KeptCall> fuse(std::span<const LoopSketch> loops, std::span<const InnerResult> inner) {
   return std::make_unique<FusedCall>(loops, inner);

@@ -33,13 +33,13 @@ void fill_with_empty(Out out) {
   });
 }
 
-inline void note(const ReductionLoop& loop, In a, const Array& out) {
-  ++sketch->loops;
-  sketch->kind = LoopSketch::Kind::reduction;
-  sketch->reduction = loop;
-  sketch->operands = 2;
-  sketch->arrays[0] = out;
-  sketch->arrays[1] = a;
+inline void note(LoopSketch& sketch, const ReductionLoop& loop, In a, const Array& out) {
+  ++sketch.loops;
+  sketch.kind = LoopSketch::Kind::reduction;
+  sketch.reduction = loop;
+  sketch.operands = 2;
+  sketch.arrays[0] = out;
+  sketch.arrays[1] = a;
 }
 
 }  // namespace detail
@@ -50,10 +50,8 @@ void reduce(In a, uint32_t axes, Out out) {
   const int64_t inputs = a.size();
   if (out.size() == 0) return;
   if (inputs == 0) return detail::fill_with_empty<R>(out);
-  if (sketch && out.size() == 1 && is_contiguous(a)) {
-    detail::note(detail::RowReduction<R>::loop(), a, out);
-    return;
-  }
+  if (LoopSketch* wanted = sketch(); wanted && out.size() == 1 && is_contiguous(a))
+    return detail::note(*wanted, detail::RowReduction<R>::loop(), a, out);
   if (out.size() == 1 && inputs <= detail::kLeaf && is_contiguous(a))
     return detail::RowReduction<R>::one_leaf(a.as<typename R::In>(), inputs, out.as<char>());
   const Array kept = expanded(a, axes, out);
