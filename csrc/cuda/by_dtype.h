@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <type_traits>
 
 #include "core/array.h"
 
@@ -15,6 +16,11 @@ struct Type {
 template <class Tag>
 using TypeOf = typename Tag::type;
 
+// Apart from the templates below, which are compiled for every kernel.
+[[noreturn, gnu::noinline]] inline void refuse_dtype(const char* kernel, const char* taken, DType dtype) {
+  throw DTypeError(std::string(kernel) + ": needs " + taken + ", not " + name(dtype));
+}
+
 // run(Type<T>{}) with T float or double.
 template <class Run>
 void by_float(const char* kernel, DType dtype, Run&& run) {
@@ -24,7 +30,7 @@ void by_float(const char* kernel, DType dtype, Run&& run) {
     case DType::f64:
       return run(Type<double>{});
     default:
-      throw DTypeError(std::string(kernel) + ": needs float32 or float64, not " + name(dtype));
+      refuse_dtype(kernel, "float32 or float64", dtype);
   }
 }
 
@@ -32,8 +38,7 @@ void by_float(const char* kernel, DType dtype, Run&& run) {
 template <bool kWraps = true, class Run>
 void by_number(const char* kernel, DType dtype, Run&& run) {
   if (dtype == DType::i64) return run(Type<std::conditional_t<kWraps, uint64_t, int64_t>>{});
-  if (dtype != DType::f32 && dtype != DType::f64)
-    throw DTypeError(std::string(kernel) + ": needs float32, float64 or int64, not " + name(dtype));
+  if (dtype != DType::f32 && dtype != DType::f64) refuse_dtype(kernel, "float32, float64 or int64", dtype);
   by_float(kernel, dtype, run);
 }
 

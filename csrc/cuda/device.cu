@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "cuda/data_error.h"
@@ -20,6 +21,22 @@ thread_local void* t_stream = nullptr;
 
 void* stream_handle() { return t_stream; }
 void set_stream_handle(void* stream) { t_stream = stream; }
+
+void check_cuda(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) return;
+  cudaGetLastError();  // leaves no error behind for the next call
+  throw DeviceError(std::string(what) + ": " + cudaGetErrorString(status));
+}
+
+bool prepare_launch(const void* kernel, dim3 grid, size_t shared_bytes) {
+  constexpr size_t kGivenFreely = 48 << 10;  // bytes of a block; for more a kernel must ask
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return false;
+  if (shared_bytes > kGivenFreely) {
+    const auto attribute = cudaFuncAttributeMaxDynamicSharedMemorySize;
+    check_cuda(cudaFuncSetAttribute(kernel, attribute, static_cast<int>(shared_bytes)), "asking for shared memory");
+  }
+  return true;
+}
 
 #if defined(__CUDACC__)
 

@@ -4,8 +4,9 @@
 //
 // f is an object with a __device__ operator() on elements. A thread takes a pack of elements that are neighbours in the
 // output, 16 bytes of the widest operand: one access for each operand that is dense along the innermost axis, one
-// element where it is repeated along it. Where an operand is neither, or its rows are not aligned, a pack is one
-// element.
+// element where it is repeated along it. Where an operand is neither, or its rows are not aligned, and for the last
+// elements of an array that fill no pack, it takes single elements: one kernel does both, since each more takes as long
+// to compile.
 #pragma once
 
 #include <utility>
@@ -26,9 +27,9 @@ __device__ inline Pack<T, N> load_operand(const T* from, int64_t step) {
   return pack;
 }
 
-template <int N, class TOut, class... TIns, class F, class Walk, size_t... I>
-__device__ inline void one_pack(const F& f, const Walk& walk, int64_t i, std::index_sequence<I...>) {
-  const auto at = walk.offsets(i);
+// N elements of the output from element i on.
+template <int N, class TOut, class... TIns, class F, class Walk, class At, size_t... I>
+__device__ inline void one_pack(const F& f, const Walk& walk, const At& at, std::index_sequence<I...>) {
   [[maybe_unused]] const int inner = walk.ndim - 1;
   Pack<TOut, N> result;
   const auto compute = [&](const Pack<TIns, N>&... in) {
@@ -39,31 +40,35 @@ __device__ inline void one_pack(const F& f, const Walk& walk, int64_t i, std::in
   store_pack<N>(walk.template data<TOut>(0) + at[0], result);
 }
 
-// `walk` is over packs. The last elements of a single row that fill no pack start at `rest`, and are `remaining`.
+// The first `packs` · N elements of the walk in packs, the others one by one.
 template <int N, class F, class TOut, class... TIns>
-__global__ void __launch_bounds__(kThreads)
-    element_kernel(Strided<1 + sizeof...(TIns)> walk, int64_t rest, int remaining, F f) {
+__global__ void __launch_bounds__(kThreads) element_kernel(Strided<1 + sizeof...(TIns)> walk, int64_t packs, F f) {
   constexpr auto ins = std::index_sequence_for<TIns...>{};
-  for (int64_t i = grid_thread(); i < walk.size; i += grid_threads()) one_pack<N, TOut, TIns...>(f, walk, i, ins);
-  if (const int64_t i = grid_thread(); N > 1 && i < remaining) {
-    for (int op = 0; op < 1 + static_cast<int>(sizeof...(TIns)); ++op) walk.strides[op][0] = walk.strides[op][0] != 0;
-    one_pack<1, TOut, TIns...>(f, walk, rest + i, ins);
+  const int64_t items = walk.size - packs * (N - 1);
+  for (int64_t i = grid_thread(); i < items; i += grid_threads()) {
+    const bool whole = i < packs;
+    const auto at = walk.offsets(whole ? i * N : i + packs * (N - 1));
+    if (whole) {
+      one_pack<N, TOut, TIns...>(f, walk, at, ins);
+    } else {
+      one_pack<1, TOut, TIns...>(f, walk, at, ins);
+    }
   }
 }
 
-// Whether all operands can be read and written N elements at a time.
-template <int N, int kOperands>
-bool takes_packs(const Strided<kOperands>& walk, const int64_t (&sizes)[kOperands]) {
+// How many packs of `n` elements there are that all operands can be read and written in; their sizes are in bytes.
+template <int kOperands>
+[[gnu::noinline]] int64_t count_packs(const Strided<kOperands>& walk, int n, const int64_t (&sizes)[kOperands]) {
   const int inner = walk.ndim - 1;
-  if (walk.ndim > 1 && walk.shape[inner] % N != 0) return false;
+  if (walk.ndim > 1 && walk.shape[inner] % n != 0) return 0;
   for (int op = 0; op < kOperands; ++op) {
     const int64_t step = walk.strides[op][inner];
     if (step == 0 && op > 0) continue;
-    if (step != 1 || !is_aligned(walk.base[op], N * sizes[op])) return false;
+    if (step != 1 || !is_aligned(walk.base[op], n * sizes[op])) return 0;
     for (int axis = 0; axis < inner; ++axis)
-      if (walk.strides[op][axis] % N != 0) return false;
+      if (walk.strides[op][axis] % n != 0) return 0;
   }
-  return true;
+  return walk.size / n;
 }
 
 }  // namespace detail
@@ -72,22 +77,12 @@ bool takes_packs(const Strided<kOperands>& walk, const int64_t (&sizes)[kOperand
 template <class TOut, class... TIns, class F, class... Ins>
 void elementwise(const F& f, Out out, const Ins&... ins) {
   static_assert(sizeof...(TIns) == sizeof...(Ins));
-  constexpr int kOperands = 1 + sizeof...(Ins);
   constexpr int N = 16 / static_cast<int>(std::max({sizeof(TOut), sizeof(TIns)...}));
   if (out.size() == 0) return;
-  Strided<kOperands> walk(out, ins...);
-  if (!detail::takes_packs<N, kOperands>(walk, {sizeof(TOut), sizeof(TIns)...})) {
-    return enqueue(detail::element_kernel<1, F, TOut, TIns...>, blocks_for(walk.size, kThreads), kThreads)(walk, 0, 0,
-                                                                                                           f);
-  }
-  const int inner = walk.ndim - 1;
-  const int64_t packs = walk.size / N, rest = packs * N;
-  const int remaining = static_cast<int>(walk.size - rest);
-  walk.size = packs;
-  walk.shape[inner] /= N;
-  for (auto& strides : walk.strides) strides[inner] *= N;
-  enqueue(detail::element_kernel<N, F, TOut, TIns...>, blocks_for(std::max(packs, int64_t{1}), kThreads), kThreads)(
-      walk, rest, remaining, f);
+  const Strided<1 + sizeof...(Ins)> walk(out, ins...);
+  const int64_t packs = detail::count_packs(walk, N, {sizeof(TOut), sizeof(TIns)...});
+  enqueue(detail::element_kernel<N, F, TOut, TIns...>, blocks_for(walk.size - packs * (N - 1), kThreads), kThreads)(
+      walk, packs, f);
 }
 
 template <class T, class>

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <string>
 
 #include "cuda/device.h"
 #include "cudasim/cudasim.h"
@@ -26,24 +25,16 @@ inline unsigned blocks_for(int64_t count, int64_t per_block) {
 
 inline cudaStream_t current_stream() { return static_cast<cudaStream_t>(stream_handle()); }
 
-inline void check_cuda(cudaError_t status, const char* what) {
-  if (status == cudaSuccess) return;
-  cudaGetLastError();  // leaves no error behind for the next call
-  throw DeviceError(std::string(what) + ": " + cudaGetErrorString(status));
-}
-
-inline constexpr size_t kSharedGivenFreely = 48 << 10;  // bytes a block; for more a kernel must ask
+// device.cu; functions rather than templates, as every kernel's launch calls them.
+void check_cuda(cudaError_t status, const char* what);  // throws DeviceError
+// Allows blocks so many bytes of shared memory; false where the grid has no block.
+bool prepare_launch(const void* kernel, dim3 grid, size_t shared_bytes);
 
 // A grid with no block launches nothing.
 template <class... Params>
 auto enqueue(void (*kernel)(Params...), dim3 grid, dim3 block, size_t shared_bytes = 0) {
-  return [=](Params... arguments) {
-    if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-    if (shared_bytes > kSharedGivenFreely) {
-      check_cuda(
-          cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)),
-          "asking for shared memory");
-    }
+  return [=](const Params&... arguments) {
+    if (!prepare_launch(reinterpret_cast<const void*>(kernel), grid, shared_bytes)) return;
     launch(kernel, grid, block, shared_bytes, current_stream())(arguments...);
     check_cuda(cudaGetLastError(), "launching a kernel");
   };

@@ -13,32 +13,22 @@ namespace pe {
 
 namespace {
 
-// A reducer whose input, partial results and output are of one type, and map and finish change nothing.
-template <class T>
-struct Plain {
-  using In = T;
-  using Acc = T;
-  using Out = T;
-  static __device__ T map(T x) { return x; }
-  static __device__ T finish(T total) { return total; }
-};
-
 template <class T>
 struct Sum : Plain<T> {
-  static __device__ T identity() { return 0; }
+  static __host__ __device__ T identity() { return 0; }
   static __device__ T combine(T x, T y) { return x + y; }
 };
 
 template <class T>
 struct Prod : Plain<T> {
-  static __device__ T identity() { return 1; }
+  static __host__ __device__ T identity() { return 1; }
   static __device__ T combine(T x, T y) { return x * y; }
 };
 
 // A NaN on either side stays: x as it differs from itself, y because no comparison with it is true.
 template <class T, bool kGreatest>
 struct Extremum : Plain<T> {
-  static __device__ T identity() {
+  static __host__ __device__ T identity() {
     using Limits = std::numeric_limits<T>;
     if constexpr (Limits::has_infinity) return kGreatest ? -Limits::infinity() : Limits::infinity();
     return kGreatest ? Limits::lowest() : Limits::max();
@@ -52,16 +42,16 @@ struct Truth {
   using Acc = uint32_t;
   using Out = uint8_t;
   static __device__ uint32_t map(uint8_t x) { return x; }
-  static __device__ uint8_t finish(uint32_t total) { return static_cast<uint8_t>(total); }
+  static __host__ __device__ uint8_t finish(uint32_t total) { return static_cast<uint8_t>(total); }
 };
 
 struct Any : Truth {
-  static __device__ uint32_t identity() { return 0; }
+  static __host__ __device__ uint32_t identity() { return 0; }
   static __device__ uint32_t combine(uint32_t x, uint32_t y) { return x | y; }
 };
 
 struct All : Truth {
-  static __device__ uint32_t identity() { return 1; }
+  static __host__ __device__ uint32_t identity() { return 1; }
   static __device__ uint32_t combine(uint32_t x, uint32_t y) { return x & y; }
 };
 

@@ -1,6 +1,7 @@
 // The skeleton of every reduction: out[kept axes] = finish(combine over the reduced axes of map(a)).
 //
-// A reducer R is a struct with types In, Acc, Out and static __device__ members
+// A reducer R is a struct with types In, Acc, Out and static __device__ members, of which identity and finish are for
+// the host too:
 //   identity()        combine(identity, x) is x; finish(identity) is what an empty reduction gives
 //   map(x)            In to Acc: what one element counts for
 //   combine(x, y)     associative up to rounding
@@ -13,6 +14,7 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "core/reduced_walk.h"
 #include "cuda/block_reduce.h"
@@ -20,6 +22,16 @@
 #include "cuda/strided.h"
 
 namespace pe {
+
+// A reducer whose input, partial results and output are of one type, and map and finish change nothing.
+template <class T>
+struct Plain {
+  using In = T;
+  using Acc = T;
+  using Out = T;
+  static __device__ T map(T x) { return x; }
+  static __host__ __device__ T finish(T total) { return total; }
+};
 
 namespace detail {
 
@@ -33,7 +45,7 @@ struct ReduceShape {
   int64_t outputs, length, segments;
 };
 
-// Reads the array itself, or what an earlier launch left.
+// Reads the array itself, or what an earlier launch left; the same kernels do both for a plain reducer.
 template <class R>
 struct FirstPass {
   using Value = typename R::In;
@@ -44,6 +56,8 @@ struct LaterPass {
   using Value = typename R::Acc;
   static __device__ Value map(Value x) { return x; }
 };
+template <class R>
+using PassAfter = std::conditional_t<std::is_base_of_v<Plain<typename R::In>, R>, FirstPass<R>, LaterPass<R>>;
 
 // The elements first, first + step, … before `end` of the array that starts at `from`.
 template <class R, class Pass>
@@ -83,8 +97,10 @@ __device__ inline void leave(const ReduceShape& shape, typename R::Acc total, in
 template <class R, class Pass, int kGroup>
 __global__ void __launch_bounds__(kThreads)
     reduce_rows(Strided<2> kept, Strided<1> reduced, ReduceShape shape, typename R::Acc* partial) {
-  const int64_t group = grid_thread() / kGroup;
-  const int64_t k = group / shape.segments, segment = group % shape.segments;
+  // Only blocks share the segments of an output. Their number and a block's fit in 32 bits, which divide faster.
+  const auto segments = kGroup < kThreads ? 1u : static_cast<unsigned>(shape.segments);
+  const int64_t k = kGroup < kThreads ? grid_thread() / kGroup : blockIdx.x / segments;
+  const int64_t segment = kGroup < kThreads ? 0 : blockIdx.x % segments;
   const bool inside = k < shape.outputs;  // all of a block or a warp, or none of it
   if (!inside) return;
   const int lane = static_cast<int>(threadIdx.x) % kGroup;
@@ -105,8 +121,8 @@ __global__ void __launch_bounds__(kThreads)
   using Acc = typename R::Acc;
   __shared__ Acc shared[kColumnLanes][kColumns];
   const int column = static_cast<int>(threadIdx.x) % kColumns, lane = static_cast<int>(threadIdx.x) / kColumns;
-  const int64_t strips = ceil_div(shape.outputs, kColumns);
-  const int64_t segment = blockIdx.x / strips, k = blockIdx.x % strips * kColumns + column;
+  const auto strips = static_cast<unsigned>(ceil_div(shape.outputs, kColumns));
+  const int64_t segment = blockIdx.x / strips, k = int64_t{blockIdx.x % strips} * kColumns + column;
   const bool inside = k < shape.outputs;
   const auto at = kept.offsets(inside ? k : 0);
   if (inside) {
@@ -126,10 +142,9 @@ __global__ void __launch_bounds__(kThreads)
   leave<R>(shape, total[0], k, segment, kept, at[1], partial);
 }
 
-template <class R>
-__global__ void fill_with_empty(Strided<1> out) {
-  for (int64_t i = grid_thread(); i < out.size; i += grid_threads())
-    out.data<typename R::Out>(0)[out.offsets(i)[0]] = R::finish(R::identity());
+template <class T>
+__global__ void fill(Strided<1> out, T value) {
+  for (int64_t i = grid_thread(); i < out.size; i += grid_threads()) out.data<T>(0)[out.offsets(i)[0]] = value;
 }
 
 inline constexpr int64_t kFewColumns = kColumns / 2;  // below it a warp that takes columns would mostly idle
@@ -164,7 +179,7 @@ void reduce_pass(const Strided<2>& kept, const Strided<1>& reduced, bool columns
   segments.size = segments.shape[0] = shape.segments;
   segments.ndim = 1;
   segments.strides[0][0] = shape.outputs;
-  reduce_pass<R, LaterPass<R>>(outputs, segments, shape.outputs >= kFewColumns);
+  reduce_pass<R, PassAfter<R>>(outputs, segments, shape.outputs >= kFewColumns);
 }
 
 }  // namespace detail
@@ -175,7 +190,8 @@ void reduce(In a, uint32_t axes, Out out) {
   if (out.size() == 0) return;
   if (a.size() == 0) {
     const Strided<1> walk(out);
-    return enqueue(detail::fill_with_empty<R>, blocks_for(walk.size, kThreads), kThreads)(walk);
+    return enqueue(detail::fill<typename R::Out>, blocks_for(walk.size, kThreads), kThreads)(walk,
+                                                                                             R::finish(R::identity()));
   }
   const Array kept = expanded(a, axes, out);
   const Array* const arrays[] = {&a, &kept};

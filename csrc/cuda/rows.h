@@ -26,6 +26,7 @@ struct Rows : RowAxes {
 
   __device__ T* operator[](int64_t row) const {
     int64_t offset = 0;
+#pragma unroll 1
     for (int i = axes - 1; i > 0; --i) {
       // Division by a multiplication that is off by one at most, then corrected: a GPU divides 64-bit integers by a
       // function of some hundred instructions.
@@ -54,8 +55,8 @@ struct Rows : RowAxes {
   double inverse[kMaxDims] = {};  // 1 / shape
 
  private:
-  // Rows of one element along the first `outer` axes.
-  Rows(const Array& a, int outer) : RowAxes(a, outer), data(a.as<T>()) {
+  // Rows of one element along the first `outer` axes. Apart: every kernel's launch makes some.
+  [[gnu::noinline]] Rows(const Array& a, int outer) : RowAxes(a, outer), data(a.as<T>()) {
     for (int i = 0; i < axes; ++i) inverse[i] = 1 / static_cast<double>(shape[i]);
   }
 };

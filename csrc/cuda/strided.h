@@ -34,8 +34,7 @@ struct Strided {
   explicit Strided(const Array& space, const Rest&... rest) {
     static_assert(sizeof...(Rest) + 1 == N);
     const Array* const arrays[] = {&space, &rest...};
-    const int64_t sizes[] = {itemsize(space.dtype), itemsize(rest.dtype)...};
-    take(collapse(arrays, N), sizes);
+    take_arrays(arrays);
   }
 
   // A walk that is made already, with the sizes of its operands' elements.
@@ -77,6 +76,13 @@ struct Strided {
   }
 
  private:
+  // Apart: every kernel's launch makes a walk.
+  [[gnu::noinline]] void take_arrays(const Array* const* arrays) {
+    int64_t sizes[N];
+    for (int op = 0; op < N; ++op) sizes[op] = itemsize(arrays[op]->dtype);
+    take(collapse(arrays, N), sizes);
+  }
+
   void take(const Walk& walk, const int64_t* sizes) {
     size = walk.rows() * walk.inner();
     narrow = size <= INT32_MAX;
@@ -91,6 +97,7 @@ struct Strided {
   template <class Index>
   __device__ Offsets<N> offsets_of(Index i) const {
     Offsets<N> at{};
+#pragma unroll 1
     for (int axis = ndim - 1; axis > 0; --axis) {
       const Index length = static_cast<Index>(shape[axis]), rest = i / length;
       const int64_t along = static_cast<int64_t>(i - rest * length);

@@ -7,8 +7,6 @@
 
 #ifdef __CUDACC__
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
 #define DYN_SHARED(T, name)                                       \
@@ -17,7 +15,10 @@
 
 template <class... P>
 auto launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes = 0, cudaStream_t stream = nullptr) {
-  return [=](P... arguments) { kernel<<<grid, block, shared_bytes, stream>>>(arguments...); };
+  return [=](const P&... arguments) {
+    void* addresses[] = {const_cast<void*>(static_cast<const void*>(&arguments))..., nullptr};
+    cudaLaunchKernel(reinterpret_cast<const void*>(kernel), grid, block, addresses, shared_bytes, stream);
+  };
 }
 
 #else
