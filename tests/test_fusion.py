@@ -268,6 +268,20 @@ def test_random_numbers_are_not_shared() -> None:
         assert (a.numpy() != b.numpy()).any()
 
 
+def test_arrays_are_filled_when_they_are_needed() -> None:
+    def step(x):
+        ones = pe.ones(16, 16)
+        for _ in range(3):
+            x = (x @ x).softmax(-1)
+        return [ones @ x.sum(0), pe.zeros(3)]
+
+    x = pe.rand(16, 16)
+    assert assert_same(step, x)[-3:] == ["full", "matmul", "full"]
+    _, early = replayed(step, x, passes=NONE)
+    _, late = replayed(step, x, passes=["late"])
+    assert late.arena.nbytes < early.arena.nbytes
+
+
 def test_results_that_nobody_reads_are_not_made() -> None:
     def step(x):
         (x.exp() @ x).softmax(-1)
@@ -313,7 +327,7 @@ def test_training_through_a_relu_that_ends_a_product() -> None:
 
 
 def test_unknown_passes_are_named() -> None:
-    with pytest.raises(ValueError, match="there is no pass 'fast'; there are dead, shared, epilogues, fused"):
+    with pytest.raises(ValueError, match="there is no pass 'fast'; there are dead, shared, epilogues, fused, late"):
         pe.capture(lambda x: x, passes=["fast"])
 
 

@@ -168,8 +168,9 @@ def capture(
     limit     how many recordings are kept; each set of shapes, dtypes and other arguments needs one
     passes    what is done to a recording: "dead" leaves out calls whose results nobody reads, "shared" computes once
               what several calls compute, "epilogues" lets products and convolutions end with the relu that follows,
-              "fused" takes chains of elementwise calls through the cache block by block; on a GPU "graph" makes the
-              calls one CUDA graph. None of them changes a bit of what the step does
+              "fused" takes chains of elementwise calls through the cache block by block, "late" fills arrays with a
+              number when they are needed first; on a GPU "graph" makes the calls one CUDA graph. None of them changes
+              a bit of what the step does
 
     The first calls run in Python under a recorder, until two runs in a row have made the same calls; from then on
     calls are replayed. What the step writes into an argument it writes into a copy; results are new tensors, without

@@ -77,13 +77,35 @@ def _ending(call: TracedCall, relu: TracedCall) -> TracedCall:
     return call._replace(settings=settings, operands=operands)
 
 
+def delay(draft: Draft) -> None:
+    """Fill arrays with a number when they are needed first, not before: until then they take no memory."""
+    waiting: dict[Key, TracedCall] = {}
+    calls: list[TracedCall] = []
+    for call in draft.calls:
+        uses = draft.uses(call)
+        for key in uses.reads | uses.writes:
+            if key in waiting:
+                calls.append(waiting.pop(key))
+        if not uses.reads and len(uses.writes) == 1 and _is_whole(draft, call.operands[-1].view):
+            waiting[next(iter(uses.writes))] = call
+        else:
+            calls.append(call)
+    draft.calls = [*calls, *waiting.values()]
+
+
 def _is_whole(draft: Draft, view: View) -> bool:
     """Whether it is a result from its first byte on, and has elements."""
     return view.kind == "made" and view.offset == 0 and draft.place(view.number)[1] > 0
 
 
 # By the names that `capture(passes=…)` takes, in the order in which they run.
-PASSES: dict[str, Callable[[Draft], None]] = {"dead": drop_dead, "shared": share, "epilogues": append, "fused": fuse}
+PASSES: dict[str, Callable[[Draft], None]] = {
+    "dead": drop_dead,
+    "shared": share,
+    "epilogues": append,
+    "fused": fuse,
+    "late": delay,
+}
 
 # No change of the calls, but another name that `capture(passes=…)` takes: on a GPU they become a CUDA graph (graph.py).
 GRAPH = "graph"
