@@ -338,7 +338,9 @@ def test_first_calls_and_memory_of_captured_steps_are_a_table() -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks the system for the children of a process")
 def test_busy_programs_end_with_the_one_that_started_them() -> None:
     keeping = "from pyengine.bench.busy import busy_cores\nwith busy_cores(): print(flush=True); input()"
-    with subprocess.Popen([sys.executable, "-c", keeping], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", keeping], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
         parent.stdout.readline()
         children = list(map(int, Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()))
         parent.send_signal(signal.SIGKILL)

@@ -300,6 +300,23 @@ def test_new_shapes_are_recorded_anew_up_to_the_limit() -> None:
     assert "shapes" in str(said[0].message)
 
 
+def test_shapes_beyond_the_limit_leave_gradients_where_others_expect_them(recwarn) -> None:
+    eager, captured = (Training(["relu"], [4, 5, 5, 5]) for _ in range(2))
+    gradients = pe.capture(captured.gradients, limit=2)
+    gradients.warns_of_limit = False
+    update = pe.capture(lambda: captured.optimizer.step())
+    for rows in [3, 4, 3, 4, 3, 4, 5, 6, 7, 3, 8, 4, 5]:
+        ((x, y),) = eager.batches(1, rows=rows)
+        for training, grad, step in ((eager, eager.gradients, eager.optimizer.step), (captured, gradients, update)):
+            training.optimizer.zero_grad()
+            grad(x, y)
+            step()
+        assert_same(eager, captured)
+    assert len(gradients.recordings) == 2
+    assert len(update.recordings) == 1
+    assert not [str(warning.message) for warning in recwarn]
+
+
 def test_plain_arguments_are_part_of_the_signature() -> None:
     step = pe.capture(lambda x, factor, name="a": x * factor if name == "a" else x)
     x = pe.ones(2)

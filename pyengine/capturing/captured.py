@@ -11,7 +11,7 @@ from ..tensor import Tensor
 from .passes import GRAPH, PASSES
 from .plan import CapturedPlan
 from .recorder import CaptureError, Recorder
-from .recording import Recording, detached, wrapped
+from .recording import Recording, detached, homes, settled_gradient, wrapped
 from .structure import read, replaced, unknown_in
 
 TRIES = 4  # runs in which a step must do the same twice
@@ -20,7 +20,8 @@ TRIES = 4  # runs in which a step must do the same twice
 class Captured:
     """A step that is replayed natively; made by `capture`, which says how it behaves.
 
-    `recordings` holds what was recorded and confirmed, the last used first.
+    `recordings` holds what was recorded and confirmed, the last used first. `warns_of_limit` may be set to False where
+    calls of many shapes are expected, and those beyond the limit may run in Python without a word.
     """
 
     def __init__(self, step: Callable[..., Any], fallback: bool, limit: int, passes: Sequence[str]) -> None:
@@ -34,7 +35,7 @@ class Captured:
         self._candidates: dict[Any, tuple[Recording, int]] = {}  # recorded once, and how often that was tried
         self._eager: str | None = None  # why every call runs in Python from now on
         self._last: Recording | None = None
-        self._said = False
+        self.warns_of_limit = True
         self._leaves: list[tape.Value] = []  # whose gradients the last recorded run used
         self._lock = threading.RLock()
 
@@ -86,7 +87,7 @@ class Captured:
             return self._give_up(_tracked_input(), args, kwargs)
         if len(self.recordings) >= self._limit:
             self._warn_of_limit(key)
-            return self.step(*args, **kwargs)
+            return self._in_python(args, kwargs)
         own = [wrapped(t.device.kernels.copy(t.data, t.data.dtype), t) for t in inputs]
         copies = iter(own)
         own_args, own_kwargs = replaced((args, kwargs), lambda tensor: next(copies))
@@ -109,6 +110,15 @@ class Captured:
         del result, own_args, own_kwargs, given, recorder  # what is left of the step's Python
         self._confirm(key, recording)
         return returned
+
+    def _in_python(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run the step; its gradients go where replays leave them, as other captured functions expect them there."""
+        result = self.step(*args, **kwargs)
+        for leaf in self._leaves:
+            home = homes.get(id(leaf))
+            if home is not None and leaf.grad is not None and leaf.grad.data is not home.data:
+                leaf.grad = settled_gradient(leaf)
+        return result
 
     def _confirm(self, key: Any, recording: Recording) -> None:
         kind = key, recording.guards.pattern()
@@ -140,9 +150,9 @@ class Captured:
 
     def _warn_of_limit(self, key: Any) -> None:
         """Say once that calls run in Python because there are enough recordings, and why another was needed."""
-        if self._said:
+        if not self.warns_of_limit:
             return
-        self._said = True
+        self.warns_of_limit = False
         known = self._by_call.get(key)
         why = known[0].guards.broken() if known else "the shapes, dtypes or values of its arguments"
         warnings.warn(

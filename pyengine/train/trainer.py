@@ -51,8 +51,8 @@ class Trainer:
     mode       "min" or "max": which way `monitor` is better
     accumulate how many batches make one step of the optimizer: the gradient is that of the mean over all their samples,
                as if they were one batch; the last step of an epoch may have fewer
-    capture    replay the kernel calls of a step without Python between them, to the same bits (`pe.capture`); one that
-               cannot be captured runs in Python, after a warning
+    capture    replay the kernel calls of a step without Python between them, to the same bits (`pe.capture`), for the
+               first 32 shapes of batches; a step that cannot be captured runs in Python, after a warning
     ValueError for another mode, and for `accumulate` below 1.
 
     While and after it trains:  history, one dict per finished epoch · best, of the validated epochs · epoch and step,
@@ -93,9 +93,8 @@ class Trainer:
         self.monitor = monitor
         self.mode = mode
         self.accumulate = accumulate
-        self._gradients: Any = record(self.gradients, fallback=True, limit=RECORDINGS) if capture else self.gradients
-        self._update: Any = record(self.update, fallback=True, limit=RECORDINGS) if capture else self.update
-        self._predict: Any = record(self.predict, fallback=True, limit=RECORDINGS) if capture else self.predict
+        parts: list[Any] = [self.gradients, self.update, self.predict]
+        self._gradients, self._update, self._predict = map(_captured, parts) if capture else parts
         self.history: list[Row] = []
         self.best: Best | None = None
         self.stopped: str | None = None
@@ -271,6 +270,13 @@ class Trainer:
             f"fit: the loss is {loss} in epoch {self.epoch + 1}, batch {batch} (step {self.step + 1}). "
             + why_not_finite(self.model, inputs)
         )
+
+
+def _captured(part: Callable[..., Any]) -> Any:
+    """A part of the step, replayed for as many shapes of batches as RECORDINGS says; others run in Python."""
+    captured = record(part, fallback=True, limit=RECORDINGS)
+    captured.warns_of_limit = False
+    return captured
 
 
 def loader_state(loader: Any) -> dict[str, Any] | None:
