@@ -61,7 +61,8 @@ def in_place(trace: Trace, alive: dict[int, tuple[int, int]]) -> set[tuple[int, 
         reads: dict[int, list[tuple[int, View]]] = {}  # of each result: in which part, and how
         for n, part in enumerate(parts):
             for operand in part.operands[:-1]:
-                reads.setdefault(operand.view.number, []).append((n, operand.view))
+                if operand.view.kind == "made":
+                    reads.setdefault(operand.view.number, []).append((n, operand.view))
         for n, part in enumerate(parts):
             out = part.operands[-1].view
             if out.kind != "made" or alive.get(out.number, (-1,))[0] != i:
@@ -75,14 +76,8 @@ def in_place(trace: Trace, alive: dict[int, tuple[int, int]]) -> set[tuple[int, 
 
 def _alike(a: View, b: View) -> bool:
     """Whether elements of the same number lie at the same place in both."""
-    return (
-        a.kind == b.kind
-        and a.offset == b.offset == 0
-        and a.dtype == b.dtype
-        and size(a) == size(b)
-        and is_dense(a)
-        and is_dense(b)
-    )
+    same_start = a.offset == b.offset == 0
+    return same_start and a.dtype == b.dtype and size(a) == size(b) and is_dense(a) and is_dense(b)
 
 
 def pack(

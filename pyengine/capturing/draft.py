@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from types import ModuleType
 from typing import NamedTuple
@@ -40,7 +40,7 @@ class Draft:
         self.calls: list[TracedCall] = list(trace.calls)
         self.outputs = list(outputs)
         self.made = made
-        self.held = held
+        self.held: set[Key] = {("made", number) for number in held}
         self.native_fuse: Callable[..., object] | None = getattr(module, "_fuse", None)
         self._names: dict[int, int] = {}  # of results that another one stands for
         self._native = Plan([call.kept for call in self.calls])
@@ -77,9 +77,9 @@ class Draft:
         """The view with the name that its result has now."""
         return view._replace(number=self._names.get(view.number, view.number)) if view.kind == "made" else view
 
-    def returned(self) -> set[Key]:
-        """The memory of what the step returns."""
-        return {self.key(view) for view in self.outputs}
+    def fixed(self) -> set[Key]:
+        """The memory of what the step returns, and of results that must lie where they lie."""
+        return {self.key(view) for view in self.outputs} | self.held
 
     def counts(self) -> Counter[Key]:
         """How many operands lie in each piece of memory."""
@@ -130,8 +130,17 @@ def size(view: View) -> int:
     return prod(view.shape)
 
 
+def reach(shape: Sequence[int], strides: Sequence[int]) -> tuple[int, int]:
+    """How far the first and the last element in memory lie from the one with index 0, in bytes.
+
+    >>> reach((3, 4), (16, -4))
+    (-12, 32)
+    """
+    ends = [(n - 1) * stride for n, stride in zip(shape, strides, strict=True)] if all(shape) else []
+    return sum(end for end in ends if end < 0), sum(end for end in ends if end > 0)
+
+
 def _extent(view: View, start: int) -> tuple[int, int]:
     """The first byte that a view can touch, and the one behind the last."""
-    reach: Iterable[int] = [(n - 1) * stride for n, stride in zip(view.shape, view.strides, strict=True)]
-    low, high = sum(r for r in reach if r < 0), sum(r for r in reach if r > 0)
+    low, high = reach(view.shape, view.strides)
     return start + low, start + high + itemsize(view)

@@ -31,7 +31,7 @@ def fuse(draft: Draft) -> None:
         return
     groups = list(_grouped(draft))
     counts = draft.counts()
-    fixed = draft.returned() | {("made", number) for number in draft.held}
+    fixed = draft.fixed()
     draft.calls = [_fused(draft, members, counts, fixed) if len(members) > 1 else members[0] for members in groups]
 
 

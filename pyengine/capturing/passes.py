@@ -11,7 +11,7 @@ from .trace import TracedCall, View
 
 def drop_dead(draft: Draft) -> None:
     """Leave out calls whose results nobody reads."""
-    needed = draft.returned() | {("made", number) for number in draft.held}
+    needed = draft.fixed()
     kept: list[TracedCall] = []
     for call in reversed(draft.calls):
         uses = draft.uses(call)
@@ -27,7 +27,6 @@ def share(draft: Draft) -> None:
     A result that is written again later, or must lie where it lies, is not shared.
     """
     writes = Counter(key for call in draft.calls for key in draft.uses(call).writes)
-    fixed = {("made", number) for number in draft.held}
     versions: Counter[Key] = Counter()
     known: dict[object, TracedCall] = {}
     calls: list[TracedCall] = []
@@ -36,7 +35,7 @@ def share(draft: Draft) -> None:
         uses = draft.uses(call)
         results = [operand.view for operand in call.operands if operand.access == "write"]
         pure = bool(results) and all(_is_whole(draft, view) and writes[draft.key(view)] == 1 for view in results)
-        if pure and not uses.writes & (fixed | uses.reads):
+        if pure and not uses.writes & (draft.held | uses.reads):
             read = [operand.view for operand in call.operands if operand.access != "write"]
             what = call.kernel, call.settings, tuple((view, versions[draft.key(view)]) for view in read)
             same = known.setdefault(what, call)
@@ -52,7 +51,7 @@ def share(draft: Draft) -> None:
 def append(draft: Draft) -> None:
     """Let products and convolutions end with the relu that follows them."""
     counts = draft.counts()
-    fixed = draft.returned() | {("made", number) for number in draft.held}
+    fixed = draft.fixed()
     makers: dict[Key, int] = {}  # where each result is made, by the position in `calls`
     calls: list[TracedCall] = []
     for call in draft.calls:

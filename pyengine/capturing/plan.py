@@ -16,6 +16,7 @@ from ..ops import OPS, Spec
 from ..roof import Roof, roof
 from ..tensor import Tensor
 from .arena import Arena
+from .draft import reach
 from .drawing import draw_arena
 from .recorder import CaptureError
 from .recording import Recording
@@ -218,9 +219,7 @@ def _array(view: tuple[str, int, str, tuple[int, ...], tuple[int, ...]]) -> Arra
     """The memory of a view of a native plan as an array, good for as long as its owner lives."""
     _, start, dtype, shape, strides = view
     kind = dtypes.check(dtype)
-    reach = [(n - 1) * stride for n, stride in zip(shape, strides, strict=True)]
-    low = sum(r for r in reach if r < 0) if all(shape) else 0
-    high = sum(r for r in reach if r > 0) if all(shape) else 0
+    low, high = reach(shape, strides)
     memory: Any = (ctypes.c_char * (high - low + kind.itemsize)).from_address(start + low)
     found: Array = np.ndarray(shape, kind, memory, -low, strides)
     return found
