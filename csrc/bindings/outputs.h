@@ -7,6 +7,7 @@
 
 #include "bindings/arrays.h"
 #include "bindings/signature.h"
+#include "core/same_view.h"
 
 namespace pe::bindings {
 
@@ -60,11 +61,6 @@ struct Output {
     object = Py_NewRef(given);
   }
 };
-
-inline bool same_view(const Array& a, const Array& b) {
-  return a.data == b.data && a.dtype == b.dtype && a.ndim == b.ndim && std::equal(a.shape, a.shape + a.ndim, b.shape) &&
-         std::equal(a.strides, a.strides + a.ndim, b.strides);
-}
 
 // The first and last byte that a view can touch.
 inline std::pair<const char*, const char*> extent(const Array& a) {

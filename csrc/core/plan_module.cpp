@@ -24,10 +24,14 @@ void raise(const std::optional<Plan::Stop>& stop) {
   throw error;
 }
 
-bool append_relu(const py::object& call, uintptr_t out) {
-  auto* kept = static_cast<KeptCall*>(PyCapsule_GetPointer(call.ptr(), kKeptCallCapsule));
+KeptCall& kept_call(const py::handle& capsule) {
+  auto* kept = static_cast<KeptCall*>(PyCapsule_GetPointer(capsule.ptr(), kKeptCallCapsule));
   if (!kept) throw py::error_already_set();
-  return kept->append_relu(reinterpret_cast<void*>(out));
+  return *kept;
+}
+
+bool append_relu(const py::object& call, uintptr_t out) {
+  return kept_call(call).append_relu(reinterpret_cast<void*>(out));
 }
 
 constexpr const char* kPlan = R"(Kernel calls to be run again, in order, without Python between them.
@@ -40,9 +44,7 @@ An exception of a kernel ends the run and has the number of the call as its attr
 
 PlanObject::PlanObject(const py::list& calls) : calls_(calls) {
   for (const py::handle call : calls) {
-    auto* kept = static_cast<KeptCall*>(PyCapsule_GetPointer(call.ptr(), kKeptCallCapsule));
-    if (!kept) throw py::error_already_set();
-    plan_.add(kept);
+    plan_.add(&kept_call(call));
   }
 }
 

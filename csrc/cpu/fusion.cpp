@@ -17,6 +17,7 @@
 
 #include "core/memory.h"
 #include "core/parallel.h"
+#include "core/same_view.h"
 #include "cpu/elementwise_walk.h"
 #include "cpu/loops.h"
 #include "cpu/reduce_rows.h"
@@ -295,11 +296,6 @@ class Builder {
     return std::any_of(inner_.begin(), inner_.end(), [&](const InnerResult& inner) {
       return data >= inner.begin && data < inner.begin + inner.bytes;
     });
-  }
-
-  static bool same_view(const Array& a, const Array& b) {
-    return a.data == b.data && a.ndim == b.ndim && a.dtype == b.dtype &&
-           std::equal(a.shape, a.shape + a.ndim, b.shape) && std::equal(a.strides, a.strides + a.ndim, b.strides);
   }
 
   int external(const Array& a, Access access) {
