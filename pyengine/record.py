@@ -55,23 +55,19 @@ def _describe(value: Any) -> str:
     return str(value)
 
 
-class _RecordingKernels:
-    """A kernel namespace that notes each call and runs it."""
+class WatchedKernels:
+    """A kernel namespace that runs each call and then tells note(name, args, attrs, result)."""
 
-    def __init__(self, kernels: Kernels, calls: list[Call]) -> None:
+    def __init__(self, kernels: Kernels, note: Callable[[str, tuple[Any, ...], dict[str, Any], Any], None]) -> None:
         self._kernels = kernels
-        self._calls = calls
+        self._note = note
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         kernel = getattr(self._kernels, name)
 
         def call(*args: Any, **attrs: Any) -> Any:
             result = kernel(*args, **attrs)
-            outputs = result if isinstance(result, tuple) else () if result is None else (result,)
-            shown = {key: _describe(value) for key, value in attrs.items() if value is not None and key != "out"}
-            self._calls.append(
-                Call(name, tuple(map(_describe, args)), tuple(_describe(o) for o in outputs if o is not None), shown)
-            )
+            self._note(name, args, attrs, result)
             return result
 
         return call
@@ -91,9 +87,15 @@ def record(step: Callable[[], Any]) -> Recording:
     calls: list[Call] = []
     namespaces: dict[str, Kernels] = {}
 
+    def note(name: str, args: tuple[Any, ...], attrs: dict[str, Any], result: Any) -> None:
+        outputs = result if isinstance(result, tuple) else () if result is None else (result,)
+        shown = {key: _describe(value) for key, value in attrs.items() if value is not None and key != "out"}
+        made = tuple(_describe(output) for output in outputs if output is not None)
+        calls.append(Call(name, tuple(map(_describe, args)), made, shown))
+
     def observe(device: Device) -> Kernels:
         if device.name not in namespaces:
-            namespaces[device.name] = _RecordingKernels(device.kernels, calls)
+            namespaces[device.name] = WatchedKernels(device.kernels, note)
         return namespaces[device.name]
 
     if tape.observer is not None:

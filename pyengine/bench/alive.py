@@ -1,14 +1,14 @@
 """How much memory the results of a step's kernels hold at once, by watching them come and go."""
 
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import tape
-from ..backend import Array, Kernels
+from ..backend import Array
 from ..memory import is_view
+from ..record import WatchedKernels
 from .work import Step
 
 
@@ -41,11 +41,11 @@ class _Results:
 
     def watch(self, device: Any) -> Any:
         """The device's kernels, watched."""
-        return _Watched(device.kernels, self.note)
+        return WatchedKernels(device.kernels, self.note)
 
-    def note(self, given: tuple[Any, ...], result: Any) -> None:
+    def note(self, name: str, args: tuple[Any, ...], attrs: dict[str, Any], result: Any) -> None:
         """A call gave this result; arrays that it was given to write in are nothing new."""
-        old = {id(value) for value in given}
+        old = {id(value) for value in (*args, *attrs.values())}
         for array in result if isinstance(result, tuple | list) else (result,):
             if isinstance(array, np.ndarray) and not is_view(array) and id(array) not in old:
                 self._now += array.nbytes
@@ -63,21 +63,3 @@ class _Results:
             if id(array) in self._made:
                 levels[self._made[id(array)] :] -= array.nbytes
         return int(levels.max(initial=0))
-
-
-class _Watched:
-    """A kernel namespace that tells `note` of each call."""
-
-    def __init__(self, kernels: Kernels, note: Callable[[tuple[Any, ...], Any], None]) -> None:
-        self._kernels = kernels
-        self._note = note
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        kernel = getattr(self._kernels, name)
-
-        def call(*args: Any, **attrs: Any) -> Any:
-            result = kernel(*args, **attrs)
-            self._note((*args, *attrs.values()), result)
-            return result
-
-        return call
